@@ -1,0 +1,1 @@
+"""Ray marries the two: pixels from pipeline, networks from models."""

@@ -1,0 +1,1 @@
+"""Files become pixels: pyramids, regions, sources, windows."""

@@ -1,0 +1,242 @@
+"""Which images to classify: files, globs, directories, or one manifest, as a list of rows.
+
+Ids are text: leading zeros stay. A problem with the list itself is found here, before any image is opened; a
+problem with one image is not looked for here and becomes that image's row.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import glob
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline.errors import ManifestError
+from pipeline.images.opening import IMAGE_SUFFIXES, is_zarr_directory
+from pipeline.images.pyramid import PixelSize
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "image_path": ("wsi", "wsi_path", "filename", "slide_path", "path", "location"),
+    "sample_id": ("slide_id", "case_id", "slide", "image_id"),
+    "label": (),
+    "split": (),
+    "mpp": ("spacing_at_level_0",),
+    "pixel_size_m": ("gsd", "gsd_m"),
+    "mask_path": ("mask",),
+}
+"""Columns that are understood, and the names that other tools give them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """One image to classify."""
+
+    sample_id: str
+    """Its name in all tables; unique in a run."""
+    image_path: str
+    """Path or URL to open."""
+    label: str | None = None
+    """True class, if known; carried to the tables, never shown to the model."""
+    split: str | None = None
+    """Name of its split, if any."""
+    pixel_size: PixelSize | None = None
+    """Size of a level-0 pixel; overrides what the file says."""
+    mask_path: str | None = None
+    """Picture whose pixels above 0 are worth looking at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The images of a run, in order."""
+
+    records: tuple[ImageRecord, ...]
+    """One per image; ids are unique."""
+    ignored_columns: tuple[str, ...] = ()
+    """Columns that have no meaning here."""
+
+
+def read_images(arguments: Sequence[str]) -> Manifest:
+    """What the arguments of a command name: one manifest, or any mix of files, directories and globs.
+
+    Raises:
+        ManifestError: if a manifest is not usable, or nothing is found.
+    """
+    manifests = [name for name in arguments if Path(name).suffix.lower() in (".csv", ".parquet")]
+    if manifests and len(arguments) > 1:
+        raise ManifestError(
+            f"{manifests[0]} is a manifest; give it alone, or give images, not both"
+        )
+    if manifests:
+        return read_manifest(Path(manifests[0]))
+    paths = [found for argument in arguments for found in _expand(argument)]
+    unique = list(dict.fromkeys(paths))
+    return Manifest(records=_named(unique))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A CSV or Parquet file with a row per image. Relative paths are relative to it.
+
+    Raises:
+        ManifestError: if it cannot be read, lacks `image_path`, or repeats an id.
+    """
+    header, rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+    columns = _columns(header, path)
+    records = tuple(_record(row, columns, path, number) for number, row in enumerate(rows, start=1))
+    if not records:
+        raise ManifestError(f"{path}: no rows below the header; list at least one image")
+    _refuse_repeats(records, path)
+    used = set(columns.values())
+    return Manifest(records=records, ignored_columns=tuple(n for n in header if n not in used))
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="")
+            rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
+            return [name.strip() for name in reader.fieldnames or []], rows
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(
+            f"{path}: cannot be read as a CSV table: {error}; write it as UTF-8 text, comma separated"
+        ) from error
+
+
+def _read_parquet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    try:
+        table = pq.read_table(path)
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{path}: cannot be read as a Parquet table: {error}") from error
+    rows = [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in table.to_pylist()
+    ]
+    return list(table.column_names), rows
+
+
+def _columns(header: Sequence[str], path: Path) -> dict[str, str]:
+    """Meaning to column name, own names before aliases."""
+    by_lower = {name.lower(): name for name in header}
+    found = {}
+    for meaning, aliases in ALIASES.items():
+        if meaning in by_lower:
+            found[meaning] = by_lower[meaning]
+            continue
+        candidates = [by_lower[alias] for alias in aliases if alias in by_lower]
+        if candidates:
+            found[meaning] = candidates[0]
+    if "image_path" not in found:
+        near = difflib.get_close_matches("image_path", list(by_lower), n=1, cutoff=0.6)
+        hint = f"; is {by_lower[near[0]]!r} meant? Rename it" if near else ""
+        listed = ", ".join(header) or "nothing"
+        raise ManifestError(f"{path}: no column 'image_path'{hint}. Found: {listed}")
+    return found
+
+
+def _record(
+    row: Mapping[str, str], columns: Mapping[str, str], path: Path, number: int
+) -> ImageRecord:
+    cells = {meaning: (row.get(name) or "").strip() for meaning, name in columns.items()}
+    if not cells["image_path"]:
+        raise ManifestError(f"{path}: row {number} has no image_path; fill it in or drop the row")
+    mask = cells.get("mask_path")
+    return ImageRecord(
+        sample_id=cells.get("sample_id") or _stem(cells["image_path"]),
+        image_path=_resolved(cells["image_path"], path.parent),
+        label=cells.get("label") or None,
+        split=cells.get("split") or None,
+        pixel_size=_pixel_size(cells, path, number),
+        mask_path=_resolved(mask, path.parent) if mask else None,
+    )
+
+
+def _pixel_size(cells: Mapping[str, str], path: Path, number: int) -> PixelSize | None:
+    given = {name: cells[name] for name in ("mpp", "pixel_size_m") if cells.get(name)}
+    if not given:
+        return None
+    if len(given) == 2:
+        raise ManifestError(f"{path}: row {number} has both mpp and pixel_size_m; give one")
+    [(name, text)] = given.items()
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < float("inf"):
+        raise ManifestError(f"{path}: row {number}: {name} is {text!r}; give a number above 0")
+    return PixelSize(value, value, "um" if name == "mpp" else "m")
+
+
+def _refuse_repeats(records: Iterable[ImageRecord], path: Path) -> None:
+    counts = Counter(record.sample_id for record in records)
+    repeated = [f"{name!r} ({count} times)" for name, count in counts.items() if count > 1]
+    if repeated:
+        shown = ", ".join(repeated[:5]) + (", ..." if len(repeated) > 5 else "")
+        raise ManifestError(
+            f"{path}: {len(repeated)} sample_id repeat: {shown}; an id names one row of every "
+            "table, so make them unique"
+        )
+
+
+def _expand(argument: str) -> list[str]:
+    """Images that one argument names; a name that is none of them is kept, and fails as its own row."""
+    path = Path(argument)
+    if "://" in argument or path.is_file() or (path.is_dir() and is_zarr_directory(path)):
+        return [argument]
+    if path.is_dir():
+        return _scan(path)
+    if glob.has_magic(argument):
+        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path has no absolute patterns
+        if not found:
+            raise ManifestError(f"{argument}: no file matches; check the pattern (and quote it)")
+        return [name for match in found for name in _expand(match)]
+    return [argument]
+
+
+def _scan(directory: Path) -> list[str]:
+    found = [str(path) for path in _walk(directory)]
+    if not found:
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise ManifestError(
+            f"{directory}: no image in it or below; looked for {suffixes} and Zarr directories"
+        )
+    return found
+
+
+def _walk(directory: Path) -> Iterable[Path]:
+    for path in sorted(directory.iterdir()):
+        if path.is_dir():
+            if is_zarr_directory(path):
+                yield path
+            else:
+                yield from _walk(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            yield path
+
+
+def _named(paths: Sequence[str]) -> tuple[ImageRecord, ...]:
+    """Ids from file names; where two agree, from the whole paths."""
+    counts = Counter(_stem(path) for path in paths)
+    return tuple(
+        ImageRecord(
+            sample_id=_stem(path) if counts[_stem(path)] == 1 else path, image_path=_absolute(path)
+        )
+        for path in paths
+    )
+
+
+def _stem(path: str) -> str:
+    name = path.rstrip("/").rsplit("/", 1)[-1]
+    stem = name.rsplit(".", 1)[0] or name
+    return stem[: -len(".ome")] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
+
+
+def _resolved(path: str, base: Path) -> str:
+    return path if "://" in path else str((base / path).absolute())
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())

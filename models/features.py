@@ -1,0 +1,16 @@
+"""What a feature extraction module says of a window; the contract of all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Features(NamedTuple):
+    """Of a batch of windows."""
+
+    vectors: Tensor
+    """(B, D) one feature vector per window."""
+    cells: Tensor
+    """(B, D', n, n) one vector per candidate cell, from an intermediate layer; n is 0 without location module."""

@@ -1,0 +1,48 @@
+"""Random starting weights, by the paper's rules and from a seed, without touching the global generator."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from models.location import Coordinates
+
+_TRUNCATION = 0.87962566103423978
+"""Standard deviation of a unit normal cut at two; TensorFlow divides by it."""
+
+
+def initialise(model: nn.Module, *, seed: int, is_glorot: bool) -> None:
+    """Fill a network with its starting weights.
+
+    Args:
+        model: the network, on the CPU.
+        seed: the same seed gives the same weights.
+        is_glorot: True: Glorot normal everywhere (the paper's ImageNet networks); False: fan-out variance
+            scaling (its fMoW networks). Biases start at 0.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                _fill(module, is_glorot=is_glorot)
+        for module in model.modules():
+            if isinstance(module, Coordinates):  # they start as the coordinates themselves
+                nn.init.ones_(module.y.weight)
+                nn.init.ones_(module.x.weight)
+
+
+def _fill(module: nn.Conv2d | nn.Linear, *, is_glorot: bool) -> None:
+    if is_glorot:
+        nn.init.xavier_normal_(module.weight)
+    elif isinstance(module, nn.Conv2d):
+        # Per group, as TensorFlow counts a depthwise kernel; counting all groups would all but silence it.
+        fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
+        std = math.sqrt(2 / fan_out) / _TRUNCATION
+        nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
+    else:
+        bound = math.sqrt(1 / module.out_features)
+        nn.init.uniform_(module.weight, -bound, bound)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

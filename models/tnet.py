@@ -1,0 +1,65 @@
+"""TNet: one look at one window, whatever its place and depth (TNet paper, section 3). The walk is not here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.aggregation import MeanAggregation
+from models.features import Features
+
+
+class Look(NamedTuple):
+    """What the network makes of a batch of windows."""
+
+    features: Tensor
+    """(B, D) position-encoded features, to be aggregated."""
+    cell_log_probs: Tensor
+    """(B, G) log-probabilities of the candidate cells; (B, 0) without a location module."""
+
+
+class TNet(nn.Module):
+    """The paper's four modules, put together. Without location and positional encoding it is a full-image baseline.
+
+    Args:
+        feature_extraction: (B, C, base, base) in [-1, 1] to `Features`.
+        location: `Features` to (B, G) log-probabilities.
+        positional_encoding: (B, D) vectors and (B, 3) positions to (B, D).
+        aggregation: features of all looks to class probabilities; holds the classification module.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        *,
+        feature_extraction: nn.Module,
+        location: nn.Module | None,
+        positional_encoding: nn.Module | None,
+        aggregation: MeanAggregation,
+    ) -> None:
+        super().__init__()
+        self.feature_extraction = feature_extraction
+        self.location = location
+        self.positional_encoding = positional_encoding
+        self.aggregation = aggregation
+        self.register_buffer("mean", torch.tensor(0.5), persistent=False)
+        self.register_buffer("std", torch.tensor(0.5), persistent=False)
+
+    def look(self, images: Tensor, positions: Tensor) -> Look:
+        """What is to be seen in a batch of windows.
+
+        Args:
+            images: (B, C, base, base) float32, values 0 to 1.
+            positions: (B, 3) int64, y, x and depth of each window in the tree of looks.
+        """
+        seen: Features = self.feature_extraction((images - self.mean) / self.std)
+        features = seen.vectors
+        if self.positional_encoding is not None:
+            features = self.positional_encoding(features, positions)
+        if self.location is None:
+            return Look(features, images.new_empty((len(images), 0)))
+        return Look(features, self.location(seen))

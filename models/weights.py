@@ -1,0 +1,59 @@
+"""Weights on disk, as safetensors: no code runs when they are loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models.errors import WeightsError
+
+_SHOWN = 5
+"""Problems that a message lists; the rest are counted."""
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write all parameters and persistent buffers, atomically."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, temporary)
+    temporary.chmod(0o644)  # safetensors keeps its files to their owner
+    temporary.replace(path)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill a network; every name and shape must fit.
+
+    Raises:
+        WeightsError: if the file cannot be read or does not fit; it lists what is wrong.
+    """
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path}: cannot be read as safetensors: {error}; copy the model directory again"
+        ) from error
+    problems = _problems(model.state_dict(), found)
+    if problems:
+        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        listed = "\n  ".join(problems[:_SHOWN])
+        raise WeightsError(
+            f"{path} does not fit its config.json:\n  {listed}{more}\n"
+            "Check architecture, class_names and input.bands, or take the files from one model"
+        )
+    model.load_state_dict(found)
+
+
+def _problems(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    missing = [f"{name} is missing" for name in wanted if name not in found]
+    unknown = [f"{name} is not a part of the network" for name in found if name not in wanted]
+    shapes = [
+        f"{name} is {tuple(found[name].shape)}, wanted {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in found and found[name].shape != wanted[name].shape
+    ]
+    return missing + unknown + shapes

@@ -1,0 +1,1 @@
+"""What to look at next: grids, selection, traversal, scheduling. Pure."""

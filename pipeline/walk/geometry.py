@@ -1,0 +1,61 @@
+"""The tree of looks of one image: which cells a look has, and where it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.images.region import Region
+from pipeline.images.window import LEVEL_TOLERANCE
+from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.grid import Grid, grown, moved_inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Plain numbers of one image and one model."""
+
+    height: int
+    """Level-0 rows of the image."""
+    width: int
+    """Level-0 columns of the image."""
+    finest_height: int
+    """Level-0 rows of the finest look that the model wants."""
+    finest_width: int
+    """Level-0 columns of the finest look."""
+    grid: Grid
+    """Candidate cells of every look."""
+    depths: int | None
+    """Steps of the walk, or None: until the finest look."""
+
+    def has_cells(self, glimpse: Glimpse) -> bool:
+        """Whether finer looks inside this one exist."""
+        if self.grid.num_per_side == 0:
+            return False
+        if self.depths is not None and glimpse.position.depth + 1 >= self.depths:
+            return False
+        return self.is_coarse(glimpse.region)
+
+    def is_coarse(self, region: Region) -> bool:
+        """Whether the image holds finer pixels than a window of this region shows."""
+        return (
+            region.height > self.finest_height * LEVEL_TOLERANCE
+            or region.width > self.finest_width * LEVEL_TOLERANCE
+        )
+
+    def cells(self, glimpse: Glimpse) -> tuple[tuple[Position, Region], ...]:
+        """Position and region of each candidate cell, row by row.
+
+        Cells that would be finer than the finest look grow to it, about their centre and inside the image.
+        """
+        n = self.grid.num_per_side
+        depth, y, x = glimpse.position
+        return tuple(
+            (Position(depth + 1, y * n + i // n, x * n + i % n), self._no_finer(cell))
+            for i, cell in enumerate(self.grid.cells(glimpse.region))
+        )
+
+    def _no_finer(self, cell: Region) -> Region:
+        if cell.height >= self.finest_height and cell.width >= self.finest_width:
+            return cell
+        larger = grown(cell, self.finest_height, self.finest_width)
+        return moved_inside(larger, self.height, self.width)

@@ -1,0 +1,160 @@
+"""One image, open and being walked: its source, the windows it shows, its traversal, and a log of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline.errors import ImageMismatchError
+from pipeline.images.foreground import Foreground, find_foreground, read_mask
+from pipeline.images.input_spec import BandFit, InputSpec, finest_side, fit_bands
+from pipeline.images.opening import open_source
+from pipeline.images.pyramid import Pyramid
+from pipeline.images.source import Source
+from pipeline.images.tile_cache import TileCache
+from pipeline.images.tile_reader import TileReader
+from pipeline.images.window import Window, WindowPlan, WindowReader
+from pipeline.manifest import ImageRecord
+from pipeline.walk.config import WalkConfig
+from pipeline.walk.geometry import Geometry
+from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.grid import Grid
+from pipeline.walk.roots import plan_roots
+from pipeline.walk.traversal import Combine, Traversal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTrace:
+    """Where the pixels of a look came from."""
+
+    plan: WindowPlan
+    """Level, box and tiles."""
+    num_failed_tiles: int
+    """Tiles of it that show background because they could not be read."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ImageWalk:
+    """An image in flight. `read` may be called from many threads; the rest has one owner."""
+
+    record: ImageRecord
+    """The manifest's row."""
+    pyramid: Pyramid
+    """Structure of the image; the pixel size is the manifest's where it gives one."""
+    tiles: TileReader
+    """Its tiles, with their cost."""
+    windows: WindowReader
+    """Shows its regions to the model."""
+    traversal: Traversal
+    """What to look at next."""
+    traces: dict[Position, ReadTrace] = field(default_factory=dict)
+    """What was read for each look."""
+
+    def read(self, glimpse: Glimpse) -> Window:
+        """The pixels of a look.
+
+        Raises:
+            TileReadError: if too much of it cannot be read.
+        """
+        window = self.windows.read(glimpse.region)
+        self.traces[glimpse.position] = ReadTrace(
+            plan=window.plan, num_failed_tiles=len(window.failed_tiles)
+        )
+        return window
+
+    def close(self) -> None:
+        """Give back the file and the memory."""
+        self.tiles.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalkPlan:
+    """What is the same for all images of a run."""
+
+    spec: InputSpec
+    """What the model wants to be shown."""
+    walk: WalkConfig
+    """How it walks."""
+
+
+def open_image_walk(
+    record: ImageRecord, plan: WalkPlan, *, combine: Combine, cache: TileCache
+) -> ImageWalk:
+    """Open an image and plan its first looks.
+
+    Raises:
+        ImageError: if the image cannot be opened, does not fit the model, or shows nothing.
+    """
+    source = open_source(record.image_path)
+    try:
+        return walk_of(source, record, plan, combine=combine, cache=cache)
+    except BaseException:
+        source.close()
+        raise
+
+
+def walk_of(
+    source: Source, record: ImageRecord, plan: WalkPlan, *, combine: Combine, cache: TileCache
+) -> ImageWalk:
+    """Plan the first looks at an image that is open already. Raises as `open_image_walk`."""
+    pyramid = described(source.pyramid, record)
+    fit = fit_bands(plan.spec, pyramid)
+    geometry = geometry_of(pyramid, plan)
+    tiles = TileReader(source, cache)
+    roots = _roots(record, plan, geometry, _View(pyramid, tiles, fit))
+    return ImageWalk(
+        record=record,
+        pyramid=pyramid,
+        tiles=tiles,
+        windows=WindowReader(
+            tiles=tiles, fit=fit, base_px=plan.spec.base_px, background=plan.spec.background
+        ),
+        traversal=Traversal(plan.walk, geometry, roots, combine),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    pyramid: Pyramid
+    tiles: TileReader
+    fit: BandFit
+
+
+def described(pyramid: Pyramid, record: ImageRecord) -> Pyramid:
+    """The pyramid with the pixel size that the manifest gives, if it gives one."""
+    return replace(pyramid, pixel_size=record.pixel_size or pyramid.pixel_size)
+
+
+def geometry_of(pyramid: Pyramid, plan: WalkPlan) -> Geometry:
+    """The tree of looks of one image.
+
+    Raises:
+        ImageMismatchError: if the image is smaller than one look, or its pixel size does not fit.
+    """
+    finest_height, finest_width = finest_side(plan.spec, pyramid)
+    if pyramid.height < finest_height or pyramid.width < finest_width:
+        raise ImageMismatchError(
+            f"{pyramid.uri}: the image is {pyramid.height} x {pyramid.width} px, smaller than one "
+            f"look of the model, {finest_height} x {finest_width} px; there is nothing to zoom "
+            "into: use a model with a smaller base_px, or enlarge the image"
+        )
+    return Geometry(
+        height=pyramid.height,
+        width=pyramid.width,
+        finest_height=finest_height,
+        finest_width=finest_width,
+        grid=Grid(plan.walk.grid, plan.walk.cell_fraction),
+        depths=plan.walk.depths,
+    )
+
+
+def _roots(
+    record: ImageRecord, plan: WalkPlan, geometry: Geometry, view: _View
+) -> Iterator[Glimpse]:
+    foreground: Foreground | None
+    if record.mask_path is not None:
+        foreground = read_mask(Path(record.mask_path), view.pyramid)
+    else:
+        foreground = find_foreground(view.tiles, view.fit, plan.walk.foreground)
+    return plan_roots(plan.walk, geometry, foreground, view.pyramid.uri)

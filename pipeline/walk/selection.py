@@ -1,0 +1,108 @@
+"""Which open cells to look at next. Each rule holds the open cells of one image.
+
+All rules are deterministic: ties go to the smaller position, and nothing depends on the order in which
+looks came back.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Protocol
+
+from pipeline.walk.config import WalkConfig
+from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.overlap import ChosenRegions
+
+
+class Selection(Protocol):
+    """A rule, and the open cells it may choose from."""
+
+    def add(self, cells: Sequence[Glimpse]) -> None:
+        """The candidate cells of one look, row by row."""
+
+    def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
+        """At most `limit` looks to take next, best first, noted in `chosen`; none when the walk is over."""
+
+    def give_back(self, glimpse: Glimpse) -> None:
+        """A chosen look could not be read: its place may go to another cell."""
+
+
+def selection_for(config: WalkConfig) -> Selection:
+    """The rule that a config names. A full scan has no cells to choose from: its roots are the scan."""
+    if config.selection == "best_first":
+        return BestFirst(config.wave)
+    return TopKPerRegion(config.looks_per_region)
+
+
+class TopKPerRegion:
+    """The k cells of highest probability of each region, one depth after the other (TNet, section 3.1)."""
+
+    def __init__(self, looks_per_region: tuple[int, ...]) -> None:
+        self._looks_per_region = looks_per_region
+        self._open: dict[Position, list[Glimpse]] = {}
+        self._quota: dict[Position, int] = {}
+
+    def add(self, cells: Sequence[Glimpse]) -> None:
+        """Open the cells of one region."""
+        for cell in sorted(cells, key=lambda cell: (-cell.cell_log_prob, cell.position)):
+            parent = _parent(cell)
+            self._open.setdefault(parent, []).append(cell)
+            depth = min(parent.depth, len(self._looks_per_region) - 1)
+            self._quota[parent] = self._looks_per_region[depth]
+
+    def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
+        """The best cells of every open region, regions in the order of their position."""
+        wave: list[Glimpse] = []
+        for parent in sorted(self._open):
+            cells = self._open[parent]
+            while cells and self._quota[parent] > 0 and (limit is None or len(wave) < limit):
+                cell = cells.pop(0)
+                if chosen.allows(cell.region, cell.position.depth):
+                    chosen.add(cell.region, cell.position.depth)
+                    self._quota[parent] -= 1
+                    wave.append(cell)
+        return wave
+
+    def give_back(self, glimpse: Glimpse) -> None:
+        """Let the region's next best cell take the place."""
+        if glimpse.parent is not None:
+            self._quota[glimpse.parent] += 1
+
+
+class BestFirst:
+    """The open cells of highest score in the whole image, at any depth: one frontier, one budget.
+
+    The score is the path's log attention density relative to uniform, so a cell competes with coarser
+    and finer ones alike. (Plain path probabilities always fall with depth: with 25 cells and normalised
+    logits the worst cell of a depth beats the best one below it, and the walk would never go deep.)
+    """
+
+    def __init__(self, wave: int) -> None:
+        self._wave = wave
+        self._heap: list[tuple[float, Position, Glimpse]] = []
+
+    def add(self, cells: Sequence[Glimpse]) -> None:
+        """Open the cells of one look."""
+        for cell in cells:
+            heapq.heappush(self._heap, (-cell.score, cell.position, cell))
+
+    def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
+        """The best open cells that do not repeat what was seen."""
+        size = self._wave if limit is None else min(self._wave, limit)
+        wave: list[Glimpse] = []
+        while self._heap and len(wave) < size:
+            _, _, cell = heapq.heappop(self._heap)
+            if chosen.allows(cell.region, cell.position.depth):
+                chosen.add(cell.region, cell.position.depth)
+                wave.append(cell)
+        return wave
+
+    def give_back(self, glimpse: Glimpse) -> None:
+        """Nothing to do: the next best open cell takes the place by itself."""
+
+
+def _parent(cell: Glimpse) -> Position:
+    if cell.parent is None:
+        raise ValueError("a candidate cell has a parent; roots are not chosen")
+    return cell.parent

@@ -1,0 +1,165 @@
+"""The walk of one image as a state machine: propose looks, take what was seen, know when to stop.
+
+No pixels, no clock, no network: it can be tested on paper. Looks are proposed in waves; a wave is decided
+only when all looks of the one before are back, and then in the order of its choosing, so the order in which
+looks come back changes nothing. Waves nest: a walk with a smaller budget takes the first looks of a larger one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.walk.config import WalkConfig
+from pipeline.walk.geometry import Geometry
+from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.overlap import ChosenRegions
+from pipeline.walk.selection import selection_for
+
+StopReason: TypeAlias = Literal["budget", "confident", "complete", "failed_reads"]
+"""`complete`: no cell is left to look at."""
+Combine: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""(L, R) kept of the looks so far to (L, K) class probabilities after each of them."""
+
+MAX_FAILED_LOOKS = 8
+"""A walk gives up after so many unreadable looks; each may have cost a timeout. A full scan goes on."""
+ROOT_WAVE = 4096
+"""Roots proposed at once; bounds what a full scan holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Look:
+    """A look that was taken, in the order of the walk."""
+
+    glimpse: Glimpse
+    """Where, and why there."""
+    kept: NDArray[np.float32]
+    """(R,) what the aggregation keeps of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedLook:
+    """A look that could not be read."""
+
+    glimpse: Glimpse
+    """Where, and why there."""
+    after: int
+    """Number of good looks decided before it."""
+    error: str
+    """What went wrong."""
+
+
+class Traversal:
+    """One image being walked. Not thread safe: it has one owner."""
+
+    def __init__(
+        self, config: WalkConfig, geometry: Geometry, roots: Iterator[Glimpse], combine: Combine
+    ) -> None:
+        self.looks: list[Look] = []
+        self.failed_looks: list[FailedLook] = []
+        self.stop_reason: StopReason | None = None
+        self._config = config
+        self._geometry = geometry
+        self._roots = roots
+        self._combine = combine
+        self._selection = selection_for(config)
+        self._chosen = ChosenRegions(config.max_overlap)
+        self._wave: list[Glimpse] = []
+        self._num_proposed = 0
+        self._seen: dict[Position, Observation] = {}
+        self._failed: dict[Position, str] = {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the walk is over."""
+        return self.stop_reason is not None
+
+    def propose(self, max_count: int) -> list[Glimpse]:
+        """At most `max_count` looks to take now; none while others of the wave are still out, or at the end."""
+        if self._num_proposed == len(self._wave) and not self._num_out:
+            self._decide()
+        first = self._num_proposed
+        self._num_proposed = min(len(self._wave), first + max_count)
+        return self._wave[first : self._num_proposed]
+
+    def observe(self, glimpse: Glimpse, observation: Observation) -> None:
+        """Take what the model said of a proposed look."""
+        self._seen[glimpse.position] = observation
+
+    def fail(self, glimpse: Glimpse, error: str) -> None:
+        """A proposed look could not be read; the walk goes around it."""
+        self._failed[glimpse.position] = error
+
+    @property
+    def _num_out(self) -> int:
+        return self._num_proposed - len(self._seen) - len(self._failed)
+
+    def _decide(self) -> None:
+        """Take stock of the finished wave and form the next one, or stop."""
+        while not self.is_finished:
+            self._absorb_wave()
+            self.stop_reason = self._reason_to_stop()
+            if self.is_finished:
+                return
+            self._wave = self._next_wave()
+            if self._wave:
+                return
+            self.stop_reason = "complete"
+
+    def _absorb_wave(self) -> None:
+        for glimpse in self._wave:
+            if glimpse.position in self._failed:
+                self._absorb_failure(glimpse, self._failed[glimpse.position])
+                continue
+            observation = self._seen[glimpse.position]
+            self.looks.append(Look(glimpse=glimpse, kept=observation.kept))
+            if self._geometry.has_cells(glimpse):
+                self._selection.add(self._candidates(glimpse, observation))
+        self._wave, self._num_proposed = [], 0
+        self._seen.clear()
+        self._failed.clear()
+
+    def _absorb_failure(self, glimpse: Glimpse, error: str) -> None:
+        self.failed_looks.append(FailedLook(glimpse=glimpse, after=len(self.looks), error=error))
+        self._selection.give_back(glimpse)
+
+    def _candidates(self, parent: Glimpse, observation: Observation) -> list[Glimpse]:
+        cells = self._geometry.cells(parent)
+        log_probs = observation.cell_log_probs.tolist()
+        gain = math.log(len(cells))  # a cell of uniform probability has density 1
+        return [
+            Glimpse(
+                position=position,
+                region=region,
+                parent=parent.position,
+                score=parent.score + log_prob + gain,
+                cell_log_prob=log_prob,
+            )
+            for (position, region), log_prob in zip(cells, log_probs, strict=True)
+        ]
+
+    def _reason_to_stop(self) -> StopReason | None:
+        budget, is_scan = self._config.budget, self._config.selection == "full_scan"
+        if budget is not None and len(self.looks) >= budget:
+            return "budget"
+        if not is_scan and len(self.failed_looks) >= MAX_FAILED_LOOKS:
+            return "failed_reads"
+        if self._config.stop_at is not None and self.looks:
+            kept = np.stack([look.kept for look in self.looks])  # (L, R)
+            if float(self._combine(kept)[-1].max()) >= self._config.stop_at:
+                return "confident"
+        return None
+
+    def _next_wave(self) -> list[Glimpse]:
+        budget = self._config.budget
+        left = None if budget is None else budget - len(self.looks)
+        roots = list(islice(self._roots, ROOT_WAVE if left is None else min(ROOT_WAVE, left)))
+        for root in roots:
+            self._chosen.add(root.region, root.position.depth)
+        return roots or self._selection.next_wave(left, self._chosen)

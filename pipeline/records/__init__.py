@@ -1,0 +1,1 @@
+"""What happened: the ledger, predictions, tables, resume."""

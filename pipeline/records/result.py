@@ -1,0 +1,212 @@
+"""What is kept of one image: its prediction, its looks, its costs. Plain values that cross processes."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.images.acquisition import Acquisition
+from pipeline.images.region import Region
+from pipeline.images.source import Fingerprint
+from pipeline.images.tile import TileKey
+from pipeline.manifest import ImageRecord
+from pipeline.records.ledger import LevelCost, level_costs
+from pipeline.walk.glimpse import Glimpse
+from pipeline.walk.image_walk import ImageWalk
+from pipeline.walk.traversal import Combine
+
+Status: TypeAlias = Literal["ok", "degraded", "failed"]
+"""`degraded`: classified, but something of it could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prediction:
+    """The row of an image that was classified."""
+
+    record: ImageRecord
+    """The manifest's row."""
+    status: Status
+    """`ok` or `degraded`."""
+    class_index: int
+    """Most probable class; the first of equals."""
+    probabilities: NDArray[np.float64]
+    """(K,) class probabilities, summing to 1."""
+    num_glimpses: int
+    """Looks taken."""
+    stop_reason: str
+    """Why the walk ended."""
+    height_px: int
+    """Level-0 rows."""
+    width_px: int
+    """Level-0 columns."""
+    bytes_read: int
+    """Bytes transferred in all, header and index included."""
+    full_scan_bytes: int
+    """Encoded bytes of the finest level."""
+    seconds: float
+    """From opening to the last look."""
+    fingerprint: Fingerprint
+    """Which file it was."""
+    error: str | None
+    """What could not be read, for a degraded image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The row of an image that could not be classified."""
+
+    record: ImageRecord
+    """The manifest's row."""
+    error: str
+    """What was found, what was wanted, and the way out."""
+    seconds: float
+    """Time spent on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlimpseRow:
+    """One look, as it is written."""
+
+    order: int
+    """0 is the first look."""
+    glimpse: Glimpse
+    """Where, and why there."""
+    level: int | None
+    """Level that was read; None when nothing could be."""
+    class_index_so_far: int | None
+    """Prediction after this look."""
+    confidence_so_far: float | None
+    """Its probability."""
+    bytes_so_far: int
+    """Bytes of the header and of the different tiles of the looks up to this one."""
+    status: Literal["ok", "partial", "failed"]
+    """`partial`: some of its tiles show background because they could not be read."""
+    error: str | None
+    """What went wrong, for a failed look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageResult:
+    """Everything that is written about one image."""
+
+    outcome: Prediction | Failure
+    """Its row."""
+    glimpses: tuple[GlimpseRow, ...] = ()
+    """Its looks, in order."""
+    ledger: tuple[LevelCost, ...] = ()
+    """Its costs: header, then levels."""
+
+
+def failed(record: ImageRecord, error: BaseException, seconds: float) -> ImageResult:
+    """The result of an image that could not be classified."""
+    text = str(error) or type(error).__name__
+    return ImageResult(outcome=Failure(record=record, error=text, seconds=seconds))
+
+
+def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResult:
+    """The result of an image whose walk is over. `started_s` is `time.perf_counter()` at its opening."""
+    source, looks = image.tiles.source, image.traversal.looks
+    acquisitions = image.tiles.acquisitions
+    ledger = level_costs(source, acquisitions, _boxes(image))
+    if not looks:
+        return ImageResult(
+            outcome=_nothing_seen(image, time.perf_counter() - started_s), ledger=ledger
+        )
+    so_far = combine(np.stack([look.kept for look in looks]))  # (L, K)
+    return ImageResult(
+        outcome=Prediction(
+            record=image.record,
+            status="degraded" if image.tiles.failures else "ok",
+            class_index=int(so_far[-1].argmax()),
+            probabilities=so_far[-1],
+            num_glimpses=len(looks),
+            stop_reason=str(image.traversal.stop_reason),
+            height_px=image.pyramid.height,
+            width_px=image.pyramid.width,
+            bytes_read=sum(cost.acquisition.transferred_bytes for cost in ledger),
+            full_scan_bytes=source.scan_bytes(0),
+            seconds=time.perf_counter() - started_s,
+            fingerprint=source.fingerprint,
+            error=_tile_errors(image),
+        ),
+        glimpses=_glimpse_rows(image, so_far, acquisitions),
+        ledger=ledger,
+    )
+
+
+def _boxes(image: ImageWalk) -> dict[int, list[Region]]:
+    boxes: dict[int, list[Region]] = defaultdict(list)
+    for trace in image.traces.values():
+        boxes[trace.plan.level].append(trace.plan.box)
+    return boxes
+
+
+def _nothing_seen(image: ImageWalk, seconds: float) -> Failure:
+    errors = [look.error for look in image.traversal.failed_looks]
+    reason = errors[0] if errors else "there was nothing to look at"
+    return Failure(
+        record=image.record,
+        error=f"{image.record.image_path}: no look could be taken: {reason}",
+        seconds=seconds,
+    )
+
+
+def _tile_errors(image: ImageWalk) -> str | None:
+    failures = image.tiles.failures
+    if not failures:
+        return None
+    first = failures[min(failures)]
+    return f"{len(failures)} tile(s) could not be read; the first: {first}"
+
+
+def _glimpse_rows(
+    image: ImageWalk, so_far: NDArray[np.float64], acquisitions: dict[TileKey, Acquisition]
+) -> tuple[GlimpseRow, ...]:
+    """Good and failed looks in the order of their choosing."""
+    rows: list[GlimpseRow] = []
+    failures = list(image.traversal.failed_looks)
+    seen: set[TileKey] = set()
+    num_bytes = image.tiles.source.header.transferred_bytes
+    for index, look in enumerate(image.traversal.looks):
+        while failures and failures[0].after <= index:
+            gone = failures.pop(0)
+            rows.append(_failed_row(len(rows), gone.glimpse, gone.error, num_bytes))
+        trace = image.traces[look.glimpse.position]
+        fresh = [key for key in trace.plan.tiles if key not in seen and key in acquisitions]
+        seen.update(fresh)
+        num_bytes += sum(acquisitions[key].transferred_bytes for key in fresh)
+        rows.append(
+            GlimpseRow(
+                order=len(rows),
+                glimpse=look.glimpse,
+                level=trace.plan.level,
+                class_index_so_far=int(so_far[index].argmax()),
+                confidence_so_far=float(so_far[index].max()),
+                bytes_so_far=num_bytes,
+                status="partial" if trace.num_failed_tiles else "ok",
+                error=None,
+            )
+        )
+    rows.extend(
+        _failed_row(len(rows) + i, gone.glimpse, gone.error, num_bytes)
+        for i, gone in enumerate(failures)
+    )
+    return tuple(rows)
+
+
+def _failed_row(order: int, glimpse: Glimpse, error: str, bytes_so_far: int) -> GlimpseRow:
+    return GlimpseRow(
+        order=order,
+        glimpse=glimpse,
+        level=None,
+        class_index_so_far=None,
+        confidence_so_far=None,
+        bytes_so_far=bytes_so_far,
+        status="failed",
+        error=error,
+    )

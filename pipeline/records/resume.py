@@ -1,0 +1,86 @@
+"""Which images of a manifest are finished already. An image counts when its file is still the same file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from pipeline.images.source import Fingerprint
+from pipeline.manifest import ImageRecord
+
+COLUMNS = ("sample_id", "image_path", "status", "source_size_bytes", "source_modified_ns")
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedImage:
+    """An image that an earlier run classified."""
+
+    image_path: str
+    """What was opened."""
+    fingerprint: Fingerprint
+    """Which file that was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """What is left to do."""
+
+    to_do: tuple[ImageRecord, ...]
+    """Images to classify, in the order of the manifest."""
+    to_drop: frozenset[str]
+    """Ids whose rows are out of date: the file changed, or it failed and is tried again."""
+    num_skipped: int
+    """Images that are finished."""
+
+
+def finished_images(predictions: pa.Table) -> dict[str, FinishedImage]:
+    """The classified images of a predictions table (`COLUMNS`), by id; failed ones are not finished."""
+    return {
+        row["sample_id"]: FinishedImage(
+            row["image_path"],
+            Fingerprint(row["source_size_bytes"], row["source_modified_ns"]),
+        )
+        for row in predictions.to_pylist()
+        if row["status"] != "failed"
+    }
+
+
+def plan_resumption(
+    records: Iterable[ImageRecord],
+    written: Iterable[str],
+    finished: Mapping[str, FinishedImage],
+    fingerprint: Callable[[str], Fingerprint | None],
+) -> Resumption:
+    """Split a manifest into finished images and those to do.
+
+    Args:
+        records: the manifest.
+        written: ids that have a row, whatever it says.
+        finished: ids that were classified.
+        fingerprint: of a path as it is now; None when it cannot be told.
+    """
+    everything = tuple(records)
+    to_do = tuple(
+        record
+        for record in everything
+        if not _is_finished(record, finished.get(record.sample_id), fingerprint)
+    )
+    return Resumption(
+        to_do=to_do,
+        to_drop=frozenset(record.sample_id for record in to_do) & frozenset(written),
+        num_skipped=len(everything) - len(to_do),
+    )
+
+
+def _is_finished(
+    record: ImageRecord,
+    earlier: FinishedImage | None,
+    fingerprint: Callable[[str], Fingerprint | None],
+) -> bool:
+    return (
+        earlier is not None
+        and earlier.image_path == record.image_path
+        and earlier.fingerprint == fingerprint(record.image_path)
+    )

@@ -1,0 +1,161 @@
+"""The tables that a run writes, column by column. See docs/tables.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from pipeline.records.ledger import LevelCost
+from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
+
+TABLES = ("ledger", "glimpses", "predictions")
+"""In the order of writing: an image is finished when its prediction is there."""
+
+GLIMPSES = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("order", pa.int32()),
+        ("depth", pa.int32()),
+        ("level", pa.int32()),
+        ("y_px", pa.int64()),
+        ("x_px", pa.int64()),
+        ("height_px", pa.int64()),
+        ("width_px", pa.int64()),
+        ("score", pa.float64()),
+        ("cell_probability", pa.float64()),
+        ("label_so_far", pa.string()),
+        ("confidence_so_far", pa.float64()),
+        ("bytes_so_far", pa.int64()),
+        ("status", pa.string()),
+        ("error", pa.string()),
+    ]
+)
+LEDGER = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("level", pa.int32()),
+        ("tiles_total", pa.int64()),
+        ("tiles_read", pa.int64()),
+        ("pixels_total", pa.int64()),
+        ("pixels_read", pa.int64()),
+        ("requested_bytes", pa.int64()),
+        ("transferred_bytes", pa.int64()),
+        ("requests", pa.int64()),
+        ("seconds", pa.float64()),
+        ("full_scan_bytes", pa.int64()),
+    ]
+)
+
+
+def predictions_schema(class_names: Sequence[str]) -> pa.Schema:
+    """One row per image; a column `prob_NAME` per class."""
+    return pa.schema(
+        [
+            ("sample_id", pa.string()),
+            ("image_path", pa.string()),
+            ("status", pa.string()),
+            ("label", pa.string()),
+            ("confidence", pa.float64()),
+            *((f"prob_{name}", pa.float64()) for name in class_names),
+            ("num_glimpses", pa.int32()),
+            ("stop_reason", pa.string()),
+            ("bytes_read", pa.int64()),
+            ("full_scan_bytes", pa.int64()),
+            ("seconds", pa.float64()),
+            ("error", pa.string()),
+            ("true_label", pa.string()),
+            ("split", pa.string()),
+            ("height_px", pa.int64()),
+            ("width_px", pa.int64()),
+            ("source_size_bytes", pa.int64()),
+            ("source_modified_ns", pa.int64()),
+        ]
+    )
+
+
+def tables_of(result: ImageResult, class_names: Sequence[str]) -> dict[str, pa.Table]:
+    """The rows of one image, per table."""
+    sample_id = result.outcome.record.sample_id
+    return {
+        "ledger": pa.Table.from_pylist(
+            [_ledger_row(sample_id, cost) for cost in result.ledger], LEDGER
+        ),
+        "glimpses": pa.Table.from_pylist(
+            [_glimpse_row(sample_id, row, class_names) for row in result.glimpses], GLIMPSES
+        ),
+        "predictions": pa.Table.from_pylist(
+            [_outcome_row(result.outcome, class_names)], predictions_schema(class_names)
+        ),
+    }
+
+
+def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> dict[str, object]:
+    row: dict[str, object] = {
+        "sample_id": outcome.record.sample_id,
+        "image_path": outcome.record.image_path,
+        "status": "failed",
+        "error": outcome.error,
+        "seconds": outcome.seconds,
+        "true_label": outcome.record.label,
+        "split": outcome.record.split,
+        "num_glimpses": 0,
+        "bytes_read": 0,
+    }
+    if isinstance(outcome, Failure):
+        return row
+    probabilities = outcome.probabilities.tolist()
+    return {
+        **row,
+        **{f"prob_{name}": p for name, p in zip(class_names, probabilities, strict=True)},
+        "status": outcome.status,
+        "label": class_names[outcome.class_index],
+        "confidence": probabilities[outcome.class_index],
+        "num_glimpses": outcome.num_glimpses,
+        "stop_reason": outcome.stop_reason,
+        "bytes_read": outcome.bytes_read,
+        "full_scan_bytes": outcome.full_scan_bytes,
+        "height_px": outcome.height_px,
+        "width_px": outcome.width_px,
+        "source_size_bytes": outcome.fingerprint.size_bytes,
+        "source_modified_ns": outcome.fingerprint.modified_ns,
+    }
+
+
+def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) -> dict[str, object]:
+    glimpse, index = row.glimpse, row.class_index_so_far
+    return {
+        "sample_id": sample_id,
+        "order": row.order,
+        "depth": glimpse.position.depth,
+        "level": row.level,
+        "y_px": glimpse.region.y,
+        "x_px": glimpse.region.x,
+        "height_px": glimpse.region.height,
+        "width_px": glimpse.region.width,
+        "score": glimpse.score,
+        "cell_probability": math.exp(glimpse.cell_log_prob),
+        "label_so_far": None if index is None else class_names[index],
+        "confidence_so_far": row.confidence_so_far,
+        "bytes_so_far": row.bytes_so_far,
+        "status": row.status,
+        "error": row.error,
+    }
+
+
+def _ledger_row(sample_id: str, cost: LevelCost) -> dict[str, object]:
+    read = cost.acquisition
+    return {
+        "sample_id": sample_id,
+        "level": cost.level,
+        "tiles_total": cost.tiles_total,
+        "tiles_read": cost.tiles_read,
+        "pixels_total": cost.pixels_total,
+        "pixels_read": cost.pixels_read,
+        "requested_bytes": read.requested_bytes,
+        "transferred_bytes": read.transferred_bytes,
+        "requests": read.num_requests,
+        "seconds": read.seconds,
+        "full_scan_bytes": cost.full_scan_bytes,
+    }

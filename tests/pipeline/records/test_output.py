@@ -1,0 +1,148 @@
+"""Rules of the output directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.images.acquisition import Acquisition
+from pipeline.images.region import Region
+from pipeline.images.source import Fingerprint
+from pipeline.manifest import ImageRecord
+from pipeline.records.ledger import LevelCost
+from pipeline.records.output import Output
+from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
+from pipeline.records.tables import TABLES
+from pipeline.walk.glimpse import Glimpse, Position
+
+CLASSES = ("cat", "dog")
+
+
+def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
+    """A made-up result."""
+    glimpse = Glimpse(
+        position=Position(0, 0, 0),
+        region=Region(1, 2, 30, 40),
+        parent=None,
+        score=0.0,
+        cell_log_prob=0.0,
+    )
+    rows = tuple(
+        GlimpseRow(
+            order=order,
+            glimpse=glimpse,
+            level=0,
+            class_index_so_far=label,
+            confidence_so_far=0.75,
+            bytes_so_far=100 * order,
+            status="ok",
+            error=None,
+        )
+        for order in range(looks)
+    )
+    cost = LevelCost(
+        level=0,
+        tiles_total=9,
+        tiles_read=2,
+        pixels_total=900,
+        pixels_read=100,
+        acquisition=Acquisition(10, 20, 3, 0.5),
+        full_scan_bytes=1000,
+    )
+    return ImageResult(
+        outcome=Prediction(
+            record=ImageRecord(sample_id=sample_id, image_path=f"/{sample_id}.tif", label="cat"),
+            status="ok",
+            class_index=label,
+            probabilities=np.array([0.25, 0.75] if label else [0.75, 0.25]),
+            num_glimpses=looks,
+            stop_reason="budget",
+            height_px=100,
+            width_px=200,
+            bytes_read=20,
+            full_scan_bytes=1000,
+            seconds=1.5,
+            fingerprint=Fingerprint(5, 6),
+            error=None,
+        ),
+        glimpses=rows,
+        ledger=(cost,),
+    )
+
+
+def made(tmp_path: Path, *sample_ids: str) -> Output:
+    """A directory with some images committed."""
+    output = Output(tmp_path, CLASSES)
+    output.prepare()
+    for sample_id in sample_ids:
+        output.commit(result(sample_id))
+    return output
+
+
+class TestOutput:
+    def test_pandas_reads_each_directory_as_one_table(self, tmp_path: Path) -> None:
+        """Other tools read the directories as tables, before and after compaction."""
+        output = made(tmp_path, "a", "b", "c")
+        before = {table: pd.read_parquet(tmp_path / table) for table in TABLES}
+        output.compact()
+
+        assert sorted(before["predictions"]["sample_id"]) == ["a", "b", "c"]
+        for table, rows in before.items():
+            after = pd.read_parquet(tmp_path / table)
+            keys = [name for name in ("sample_id", "order", "level") if name in rows]
+            pd.testing.assert_frame_equal(
+                after.sort_values(keys, ignore_index=True),
+                rows.sort_values(keys, ignore_index=True),
+            )
+
+    def test_committing_again_overwrites(self, tmp_path: Path) -> None:
+        """An image that is classified twice has the rows of the second time only."""
+        output = made(tmp_path, "a")
+        output.commit(result("a", looks=5, label=0))
+
+        assert output.read("predictions")["label"].to_pylist() == ["cat"]
+        assert len(output.read("glimpses")) == 5
+
+    def test_dropped_images_leave_all_tables(self, tmp_path: Path) -> None:
+        """Dropping removes the rows of an image from compacted tables too, and of no other."""
+        output = made(tmp_path, "a", "b", "c")
+        output.compact()
+        output.drop({"b"})
+
+        for table in TABLES:
+            assert set(output.read(table)["sample_id"].to_pylist()) == {"a", "c"}
+
+    @pytest.mark.parametrize("table", TABLES)
+    def test_killed_between_renames_loses_nothing(self, tmp_path: Path, table: str) -> None:
+        """A compaction killed after moving the old table away is finished by the next run."""
+        output = made(tmp_path, "a", "b")
+        rows = output.read(table).sort_by("sample_id")
+        (tmp_path / table).rename(tmp_path / f"{table}.new")
+        output.prepare()
+
+        assert output.read(table).sort_by("sample_id") == rows
+
+    def test_killed_while_writing_doubles_nothing(self, tmp_path: Path) -> None:
+        """A compaction killed while it wrote is undone, and unfinished parts are removed."""
+        output = made(tmp_path, "a", "b")
+        (tmp_path / "predictions.new").mkdir()
+        (tmp_path / "predictions.new/rows.parquet").write_bytes(b"half")
+        (tmp_path / "predictions/.part-x.parquet.1.tmp").write_bytes(b"half")
+        output.prepare()
+
+        assert len(output.read("predictions")) == 2
+        assert not list(tmp_path.glob("**/*.tmp"))
+        assert not (tmp_path / "predictions.new").exists()
+
+    def test_a_failed_image_has_a_row(self, tmp_path: Path) -> None:
+        """A failure is written with its error and without a label."""
+        output = made(tmp_path)
+        record = ImageRecord(sample_id="x", image_path="/x.tif")
+        output.commit(ImageResult(outcome=Failure(record=record, error="broken", seconds=0.1)))
+        [row] = output.read("predictions").to_pylist()
+
+        assert (row["status"], row["error"], row["label"]) == ("failed", "broken", None)
+        assert row["prob_cat"] is None

@@ -1,0 +1,65 @@
+"""Rules of resuming."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ResumeError
+from pipeline.images.source import Fingerprint
+from pipeline.manifest import ImageRecord
+from pipeline.records.resume import FinishedImage, plan_resumption
+from pipeline.records.run import refuse_other_settings
+
+RECORDS = tuple(ImageRecord(sample_id=name, image_path=f"/{name}") for name in "abcd")
+NOW = {f"/{name}": Fingerprint(10, 1) for name in "abc"}
+
+
+class TestPlanResumption:
+    def test_only_unchanged_classified_images_are_skipped(self) -> None:
+        """A is done; b's file changed; c failed before; d was never tried and is gone."""
+        finished = {
+            "a": FinishedImage("/a", Fingerprint(10, 1)),
+            "b": FinishedImage("/b", Fingerprint(10, 0)),
+        }
+        plan = plan_resumption(RECORDS, ["a", "b", "c"], finished, NOW.get)
+
+        assert [record.sample_id for record in plan.to_do] == ["b", "c", "d"]
+        assert plan.to_drop == {"b", "c"}
+        assert plan.num_skipped == 1
+
+    def test_a_moved_image_is_another_image(self) -> None:
+        """An id whose path changed is classified again."""
+        finished = {"a": FinishedImage("/elsewhere/a", Fingerprint(10, 1))}
+        plan = plan_resumption(RECORDS[:1], ["a"], finished, NOW.get)
+
+        assert plan.to_drop == {"a"}
+
+
+class TestRefuseOtherSettings:
+    def test_names_every_setting_that_differs(self, tmp_path: Path) -> None:
+        """The error lists each differing setting with both values, and no other."""
+        settings = {"model.sha256": "x", "walk.budget": 9, "walk.grid": 3}
+        (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
+        with pytest.raises(ResumeError) as caught:
+            refuse_other_settings(tmp_path, settings | {"walk.budget": 5, "walk.wave": 2})
+
+        text = str(caught.value)
+        assert "walk.budget: 9 then, 5 now" in text
+        assert "walk.wave: None then, 2 now" in text
+        assert "grid" not in text
+
+    def test_same_settings_are_an_earlier_run(self, tmp_path: Path) -> None:
+        """Tuples and lists of the same values are the same settings."""
+        (tmp_path / "run.json").write_text(json.dumps({"settings": {"k": [2, 1]}}))
+
+        assert refuse_other_settings(tmp_path, {"k": (2, 1)})
+        assert not refuse_other_settings(tmp_path / "new", {"k": (2, 1)})
+
+    def test_an_unreadable_run_is_refused(self, tmp_path: Path) -> None:
+        """A broken run.json is not overwritten."""
+        (tmp_path / "run.json").write_text("{")
+        with pytest.raises(ResumeError, match="cannot be read"):
+            refuse_other_settings(tmp_path, {})

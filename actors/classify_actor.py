@@ -1,0 +1,125 @@
+"""The engine as Ray Data sees it: a few manifest rows in, a receipt per image out. No pixel passes here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from actors.engine import Engine, EngineConfig
+from actors.model_directory import ModelDirectory
+from pipeline.images.pyramid import PixelSize
+from pipeline.manifest import ImageRecord
+from pipeline.records.output import Output
+from pipeline.records.result import Failure, ImageResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorConfig:
+    """What a worker needs to know; pickled to it once."""
+
+    model: ModelDirectory
+    """The model, with the run's changes."""
+    out: Path
+    """Directory of the run, as the worker sees it."""
+    engine: EngineConfig
+    """How much it takes on at once."""
+    num_threads: int
+    """Processor threads of the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """One image whose rows are written."""
+
+    sample_id: str
+    """Which image."""
+    status: str
+    """`ok`, `degraded` or `failed`."""
+    num_glimpses: int
+    """Looks taken."""
+    bytes_read: int
+    """Bytes transferred."""
+    full_scan_bytes: int
+    """Encoded bytes of its finest level."""
+
+
+class ClassifyActor:
+    """One engine in one process. Ray Data calls it with several batches at once."""
+
+    def __init__(self, config: ActorConfig) -> None:
+        # Here, not above: a driver that only pickles this class must not pay for torch.
+        import cv2
+        import torch
+
+        from actors.model_runner import load_runner
+
+        cv2.setNumThreads(1)  # its threads would fight with ours
+        torch.set_num_threads(config.num_threads)
+        names = config.model.config.class_names
+        self._engine = Engine(
+            config.model.config.plan,
+            load_runner(config.model),
+            config.engine,
+            sink=Output(config.out, names).commit,
+        )
+
+    async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
+        """Classify a few images; a receipt each, as they are finished."""
+        records = [record_from_row(row) for row in batch.to_pylist()]
+        promises = [asyncio.wrap_future(self._engine.submit(record)) for record in records]
+        for promise in asyncio.as_completed(promises):
+            receipt = receipt_of(await promise)
+            yield pa.Table.from_pylist([asdict(receipt)])
+
+
+def receipt_of(result: ImageResult) -> Receipt:
+    """What the driver hears of a result."""
+    outcome = result.outcome
+    if isinstance(outcome, Failure):
+        counts = (0, 0, 0)
+        status = "failed"
+    else:
+        counts = (outcome.num_glimpses, outcome.bytes_read, outcome.full_scan_bytes)
+        status = outcome.status
+    return Receipt(
+        sample_id=outcome.record.sample_id,
+        status=status,
+        num_glimpses=counts[0],
+        bytes_read=counts[1],
+        full_scan_bytes=counts[2],
+    )
+
+
+def record_to_row(record: ImageRecord) -> dict[str, Any]:
+    """As it travels through Ray Data: flat, every column always there."""
+    size = record.pixel_size
+    return {
+        "sample_id": record.sample_id,
+        "image_path": record.image_path,
+        "label": record.label,
+        "split": record.split,
+        "mask_path": record.mask_path,
+        "pixel_size_y": size.y if size else None,
+        "pixel_size_x": size.x if size else None,
+        "pixel_size_unit": size.unit if size else None,
+    }
+
+
+def record_from_row(row: dict[str, Any]) -> ImageRecord:
+    """Back again."""
+    has_size = row["pixel_size_unit"] is not None
+    return ImageRecord(
+        sample_id=row["sample_id"],
+        image_path=row["image_path"],
+        label=row["label"],
+        split=row["split"],
+        mask_path=row["mask_path"],
+        pixel_size=PixelSize(row["pixel_size_y"], row["pixel_size_x"], row["pixel_size_unit"])
+        if has_size
+        else None,
+    )

@@ -1,0 +1,83 @@
+"""An archive over the workers of a Ray cluster: Ray Data decides which image goes where, also when a worker dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import pyarrow as pa
+import ray
+import ray.data
+
+from actors.classify_actor import ActorConfig, ClassifyActor, Receipt, record_to_row
+from pipeline.manifest import ImageRecord
+
+IMAGES_PER_TASK = 2
+"""Images of one call to a worker; also what is lost of a worker's place in the line when one of them is slow."""
+ROW_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("image_path", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("mask_path", pa.string()),
+        ("pixel_size_y", pa.float64()),
+        ("pixel_size_x", pa.float64()),
+        ("pixel_size_unit", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """What to run on."""
+
+    count: int
+    """Worker processes."""
+    num_cpus: float
+    """Processors that each takes."""
+    num_gpus: float
+    """GPUs that each takes."""
+
+
+def classify_on_ray(
+    records: Sequence[ImageRecord], config: ActorConfig, workers: Workers
+) -> Iterator[Receipt]:
+    """Classify images on the cluster that is connected; a receipt each, as they are finished."""
+    _quiet()
+    tables = [
+        pa.Table.from_pylist([record_to_row(record) for record in part], ROW_SCHEMA)
+        for part in _parts(records)
+    ]
+    calls = max(2, config.engine.images_in_flight // IMAGES_PER_TASK)
+    receipts = ray.data.from_arrow(tables).map_batches(
+        ClassifyActor,
+        fn_constructor_args=(config,),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(
+            size=workers.count, max_tasks_in_flight_per_actor=2 * calls
+        ),
+        max_concurrency=calls,
+        num_cpus=workers.num_cpus,
+        num_gpus=workers.num_gpus,
+        max_restarts=-1,
+        max_task_retries=-1,
+    )
+    for batch in receipts.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        yield from (Receipt(**row) for row in cast("pa.Table", batch).to_pylist())
+
+
+def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:
+    for first in range(0, len(records), IMAGES_PER_TASK):
+        yield records[first : first + IMAGES_PER_TASK]
+
+
+def _quiet() -> None:
+    """The run has a progress bar of its own."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.enable_operator_progress_bars = False
+    context.print_on_execution_start = False
+    context.enable_auto_log_stats = False

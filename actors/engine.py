@@ -1,0 +1,327 @@
+"""Many images at once through one model: reads in threads, looks of all images batched as they become ready.
+
+The decisions are the scheduler's; this is the shell that waits, starts reads and runs the model. One thread owns
+all of it; other threads only submit images and post events.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from actors.image_tasks import (
+    Broke,
+    Concluded,
+    Event,
+    ImageTasks,
+    NotRead,
+    Opened,
+    Pixels,
+    Read,
+    Sink,
+    Written,
+)
+from actors.read_pool import ReadPool
+from pipeline.errors import ReadTimeoutError
+from pipeline.images.tile_cache import TileCache
+from pipeline.manifest import ImageRecord
+from pipeline.records.result import ImageResult, failed
+from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.image_walk import ImageWalk, WalkPlan
+from pipeline.walk.scheduler import Limits, Scheduler
+from pipeline.walk.walk import LookModel
+
+FILL_PATIENCE_S = 0.003
+"""How long the model waits for a batch to fill while reads are out."""
+WATCH_INTERVAL_S = 0.5
+"""How often overdue reads are looked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """How much one engine takes on at once."""
+
+    images_in_flight: int = 16
+    """Images open at once."""
+    num_readers: int = 8
+    """Threads that read; more for slow storage."""
+    batches_ahead: int = 4
+    """Windows read ahead of the model, in batches."""
+    cache_bytes: int = 256 * 2**20
+    """Decoded tiles kept, over all open images."""
+    read_timeout_s: float = 120.0
+    """Longest time that the pixels of one look, or opening one image, may take."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """An image on its way through the engine."""
+
+    record: ImageRecord
+    """The manifest's row."""
+    promise: Future[ImageResult]
+    """What the caller waits for."""
+    started_s: float = 0.0
+    """`time.perf_counter()` when it was opened."""
+    walk: ImageWalk | None = None
+    """The open image."""
+    is_concluded: bool = False
+    """True: its result is being written; whatever comes later is too late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a thread works on: an image as a whole (no glimpse), or one look at it."""
+
+    image: int
+    glimpse: Glimpse | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submitted:
+    job: _Job
+
+
+class _Closing:
+    pass
+
+
+class Engine:
+    """Classifies images with one model. A context manager: close it when done."""
+
+    def __init__(
+        self, plan: WalkPlan, model: LookModel, config: EngineConfig, sink: Sink = lambda _: None
+    ) -> None:
+        self._model, self._config = model, config
+        self._events: queue.SimpleQueue[Event | _Submitted | _Closing] = queue.SimpleQueue()
+        self._pool: ReadPool[_Subject] = ReadPool(config.num_readers)
+        self._tasks = ImageTasks(
+            plan=plan,
+            model=model,
+            cache=TileCache(config.cache_bytes),
+            sink=sink,
+            post=self._events.put,
+        )
+        self._scheduler: Scheduler[Pixels] = Scheduler(
+            Limits(
+                num_images=config.images_in_flight,
+                num_windows=config.batches_ahead * model.batch_size,
+                batch_size=model.batch_size,
+            )
+        )
+        self._jobs: dict[int, _Job] = {}
+        self._num_submitted = 0
+        self._reading: set[tuple[int, Position]] = set()
+        self._last_watch_s = time.monotonic()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="foveate-engine", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, record: ImageRecord) -> Future[ImageResult]:
+        """Classify an image. The future fails only if the model breaks or the result cannot be written."""
+        job = _Job(record, Future())
+        self._events.put(_Submitted(job))
+        return job.promise
+
+    def classify(self, records: Iterable[ImageRecord]) -> Iterator[ImageResult]:
+        """Results as they come; no more records are taken than can be in flight."""
+        out: set[Future[ImageResult]] = set()
+        for record in records:
+            out.add(self.submit(record))
+            if len(out) > self._config.images_in_flight:
+                done, out = wait(out, return_when=FIRST_COMPLETED)
+                yield from (promise.result() for promise in done)
+        while out:
+            done, out = wait(out, return_when=FIRST_COMPLETED)
+            yield from (promise.result() for promise in done)
+
+    def close(self) -> None:
+        """Finish what was submitted, then end the threads."""
+        self._events.put(_Closing())
+        self._thread.join()
+        self._pool.close()
+
+    def _run(self) -> None:
+        try:
+            while self._jobs or not self._is_closing:
+                self._start_tasks()
+                if self._is_batch_due():
+                    self._run_batch()
+                self._take_events()
+                self._watch_reads()
+        except Exception as error:  # noqa: BLE001  # whoever waits for a result must hear of it
+            self._refuse_all(error)
+
+    def _start_tasks(self) -> None:
+        for image in self._scheduler.images_to_open():
+            job = self._jobs[image]
+            job.started_s = time.perf_counter()
+            self._pool.submit(partial(self._tasks.open, image, job.record), _Subject(image))
+        for image, glimpse in self._scheduler.looks_to_read():
+            self._start_read(image, glimpse)
+        for image in self._scheduler.take_finished():
+            job = self._jobs[image]
+            work = partial(self._tasks.conclude, image, _open(job), job.started_s)
+            self._pool.submit(work, _Subject(image))
+
+    def _start_read(self, image: int, glimpse: Glimpse) -> None:
+        self._reading.add((image, glimpse.position))
+        work = partial(self._tasks.read, image, _open(self._jobs[image]), glimpse)
+        self._pool.submit(work, _Subject(image, glimpse))
+
+    def _is_batch_due(self) -> bool:
+        """Whether to run the model now: a full batch, or what there is when no more comes soon."""
+        deadline = time.monotonic() + FILL_PATIENCE_S
+        while 0 < self._scheduler.num_ready < self._model.batch_size and self._scheduler.is_reading:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._take_event(left):
+                break
+            self._start_tasks()
+        return self._scheduler.num_ready > 0
+
+    def _run_batch(self) -> None:
+        batch = self._scheduler.next_batch()
+        observations = self._model.look(
+            [look.pixels for look in batch], [look.glimpse.position for look in batch]
+        )
+        for look, observation in zip(batch, observations, strict=True):
+            self._scheduler.observed(look, observation)
+
+    def _take_events(self) -> None:
+        """Hear what happened; wait for it only when there is nothing to run."""
+        self._start_tasks()
+        if not self._scheduler.num_ready:
+            self._take_event(WATCH_INTERVAL_S)
+        while self._take_event(0):
+            pass
+
+    def _take_event(self, timeout_s: float) -> bool:
+        try:
+            event = self._events.get(block=timeout_s > 0, timeout=timeout_s or None)
+        except queue.Empty:
+            return False
+        self._handle(event)
+        return True
+
+    def _handle(self, event: Event | _Submitted | _Closing) -> None:
+        match event:
+            case _Submitted(job):
+                self._jobs[self._num_submitted] = job
+                self._scheduler.add(self._num_submitted)
+                self._num_submitted += 1
+            case _Closing():
+                self._is_closing = True
+            case Opened(image, walk):
+                self._opened(image, walk)
+            case Read() | NotRead():
+                self._came_back(event)
+            case Broke(image, error):
+                self._drop(image, error)
+            case Concluded(image, result):
+                self._conclude(image, result)
+            case Written():
+                self._written(event)
+
+    def _came_back(self, event: Read | NotRead) -> None:
+        if not self._is_awaited(event.image, event.glimpse):
+            return
+        if isinstance(event, Read):
+            self._scheduler.was_read(event.image, event.glimpse, event.pixels)
+        else:
+            self._scheduler.was_not_read(event.image, event.glimpse, event.error)
+
+    def _is_awaited(self, image: int, glimpse: Glimpse) -> bool:
+        """False for a read that was given up and came back after all."""
+        key = (image, glimpse.position)
+        is_awaited = key in self._reading
+        self._reading.discard(key)
+        return is_awaited
+
+    def _opened(self, image: int, walk: ImageWalk) -> None:
+        job = self._jobs.get(image)
+        if job is None or job.is_concluded:  # given up meanwhile
+            walk.close()
+            return
+        job.walk = walk
+        self._scheduler.opened(image, walk.traversal)
+
+    def _drop(self, image: int, error: Exception) -> None:
+        """An image cannot go on: its row says why."""
+        job = self._jobs.get(image)
+        if job is None or job.is_concluded:
+            return
+        for key in [key for key in self._reading if key[0] == image]:
+            self._reading.discard(key)
+            self._scheduler.was_given_up()
+        self._scheduler.dropped(image)
+        if job.walk is not None:
+            job.walk.close()
+        self._conclude(image, failed(job.record, error, time.perf_counter() - job.started_s))
+
+    def _conclude(self, image: int, result: ImageResult) -> None:
+        job = self._jobs.get(image)
+        if job is not None and not job.is_concluded:
+            job.is_concluded = True
+            self._pool.submit(partial(self._tasks.write, image, result), _Subject(image))
+
+    def _written(self, event: Written) -> None:
+        job = self._jobs.pop(event.image, None)
+        if job is None:
+            return
+        if event.error is None:
+            job.promise.set_result(event.result)
+        else:
+            job.promise.set_exception(event.error)
+
+    def _watch_reads(self) -> None:
+        now = time.monotonic()
+        if now - self._last_watch_s < WATCH_INTERVAL_S:
+            return
+        self._last_watch_s = now
+        for subject in self._pool.abandon_overdue(self._config.read_timeout_s):
+            if subject.image in self._jobs:
+                self._give_up(subject, self._jobs[subject.image])
+
+    def _give_up(self, subject: _Subject, job: _Job) -> None:
+        error = ReadTimeoutError(
+            f"{job.record.image_path}: storage did not answer within "
+            f"{self._config.read_timeout_s:g} s; check it, or allow more with --read-timeout"
+        )
+        if job.is_concluded:  # its result cannot be written
+            self._written(Written(subject.image, failed(job.record, error, 0.0), error))
+        elif subject.glimpse is None or job.walk is None:
+            self._drop(subject.image, error)
+        else:
+            job.walk.tiles.abandon(error)
+            if self._is_awaited(subject.image, subject.glimpse):
+                self._scheduler.was_not_read(subject.image, subject.glimpse, str(error))
+
+    def _refuse_all(self, error: Exception) -> None:
+        """The model broke: everything submitted fails, now and until the engine is closed."""
+        while True:
+            for job in self._jobs.values():
+                job.promise.set_exception(error)
+            self._jobs.clear()
+            if self._is_closing:
+                return
+            event = self._events.get()
+            if isinstance(event, _Submitted | _Closing):
+                self._handle(event)
+
+
+def _open(job: _Job) -> ImageWalk:
+    if job.walk is None:
+        raise RuntimeError(f"{job.record.sample_id} is walked before it is open")
+    return job.walk

@@ -1,0 +1,144 @@
+"""What is done to an image in a reader's thread, and the event that tells the engine how it went.
+
+Each task ends in exactly one event, whatever happens in it: one bad image never harms the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ImageError, TileReadError
+from pipeline.images.tile_cache import TileCache
+from pipeline.manifest import ImageRecord
+from pipeline.records.result import ImageResult, conclude
+from pipeline.walk.glimpse import Glimpse
+from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
+from pipeline.walk.walk import LookModel
+
+Pixels: TypeAlias = NDArray[np.float32]
+Sink: TypeAlias = Callable[[ImageResult], None]
+"""Where results are written before anybody hears of them; runs in a reader's thread."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """An image is open."""
+
+    image: int
+    walk: ImageWalk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """A look's pixels are here."""
+
+    image: int
+    glimpse: Glimpse
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NotRead:
+    """A look's pixels could not be read; the image may go on."""
+
+    image: int
+    glimpse: Glimpse
+    error: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Broke:
+    """The image cannot go on."""
+
+    image: int
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Concluded:
+    """An image's result is ready to be written."""
+
+    image: int
+    result: ImageResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """An image's result has been written; or, with an error, it could not be, and that ends the run."""
+
+    image: int
+    result: ImageResult
+    error: Exception | None = None
+
+
+Event: TypeAlias = Opened | Read | NotRead | Broke | Concluded | Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageTasks:
+    """The tasks, and what they all need. Safe to use from many threads."""
+
+    plan: WalkPlan
+    """What is the same for all images."""
+    model: LookModel
+    """Only its `combine` is used here."""
+    cache: TileCache
+    """Shared by all images."""
+    sink: Sink
+    """Where results go."""
+    post: Callable[[Event], None]
+    """Tells the engine."""
+
+    def open(self, image: int, record: ImageRecord) -> None:
+        """Open an image and plan its first looks."""
+        try:
+            walk = open_image_walk(record, self.plan, combine=self.model.combine, cache=self.cache)
+        except Exception as error:  # noqa: BLE001  # becomes the image's row
+            self.post(Broke(image, _told(record, error)))
+        else:
+            self.post(Opened(image, walk))
+
+    def read(self, image: int, walk: ImageWalk, glimpse: Glimpse) -> None:
+        """Read the pixels of a look."""
+        try:
+            window = walk.read(glimpse)
+        except TileReadError as error:
+            self.post(NotRead(image, glimpse, str(error)))
+        except Exception as error:  # noqa: BLE001  # becomes the image's row
+            self.post(Broke(image, _told(walk.record, error)))
+        else:
+            self.post(Read(image, glimpse, window.pixels))
+
+    def conclude(self, image: int, walk: ImageWalk, started_s: float) -> None:
+        """Put an image's result together and close it."""
+        try:
+            result = conclude(walk, self.model.combine, started_s)
+        except Exception as error:  # noqa: BLE001  # becomes the image's row
+            self.post(Broke(image, _told(walk.record, error)))
+        else:
+            walk.close()
+            self.post(Concluded(image, result))
+
+    def write(self, image: int, result: ImageResult) -> None:
+        """Write an image's result."""
+        try:
+            self.sink(result)
+        except Exception as error:  # noqa: BLE001  # told to whoever waits for the result
+            self.post(Written(image, result, error))
+        else:
+            self.post(Written(image, result))
+
+
+def _told(record: ImageRecord, error: Exception) -> Exception:
+    """Our own errors speak for themselves; others are named as what they are."""
+    if isinstance(error, ImageError | TileReadError):
+        return error
+    return ImageError(
+        f"{record.image_path}: unexpected {type(error).__name__}: {error}; please report it with "
+        "the file"
+    )

@@ -1,0 +1,77 @@
+"""Threads that wait for storage, so that the model does not have to; and a way out when storage never answers.
+
+A thread that is stuck in a system call cannot be stopped. It is abandoned: another takes its place, and
+what it brings back later is thrown away.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class ReadTask(Generic[T]):
+    """One thing to do in a thread."""
+
+    work: Callable[[], None]
+    """What to do; handles its own errors."""
+    subject: T
+    """What it is for; told back when it is overdue."""
+    started_s: float | None = None
+    """`time.monotonic()` when a thread took it."""
+    is_abandoned: bool = False
+    """True: nobody waits for it any more."""
+
+
+class ReadPool(Generic[T]):
+    """A bounded number of threads and a queue before them."""
+
+    def __init__(self, num_threads: int) -> None:
+        self._tasks: queue.SimpleQueue[ReadTask[T] | None] = queue.SimpleQueue()
+        self._running: set[ReadTask[T]] = set()
+        self._lock = threading.Lock()
+        self._num_threads = num_threads
+        for _ in range(num_threads):
+            self._start_thread()
+
+    def submit(self, work: Callable[[], None], subject: T) -> None:
+        """Do `work` when a thread is free."""
+        self._tasks.put(ReadTask(work, subject))
+
+    def abandon_overdue(self, timeout_s: float) -> list[T]:
+        """Give up what has run longer than this; returns what it was for."""
+        now = time.monotonic()
+        with self._lock:
+            overdue = [task for task in self._running if now - (task.started_s or now) > timeout_s]
+            for task in overdue:
+                task.is_abandoned = True
+                self._running.discard(task)
+        for _ in overdue:
+            self._start_thread()
+        return [task.subject for task in overdue]
+
+    def close(self) -> None:
+        """Let the threads end after what is queued. Does not wait for stuck ones."""
+        for _ in range(self._num_threads):
+            self._tasks.put(None)
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._serve, name="foveate-read", daemon=True).start()
+
+    def _serve(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            with self._lock:
+                task.started_s = time.monotonic()
+                self._running.add(task)
+            task.work()
+            with self._lock:
+                self._running.discard(task)
+                if task.is_abandoned:  # another thread has this one's place
+                    return

@@ -1,0 +1,29 @@
+"""The `foveate` command: every job is a verb of it."""
+
+from __future__ import annotations
+
+import typer
+
+from jobs.classify import classify
+from jobs.demo import demo
+from jobs.doctor import doctor
+from jobs.models import models
+from jobs.new_model import new_model
+
+app = typer.Typer(
+    name="foveate",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Classify gigapixel images by looking only where it matters.",
+)
+for job in (classify, doctor, models, new_model, demo):
+    app.command()(job)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The Ray cluster that a job runs on: one that is there, or a local one for as long as the job runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+
+from actors.distribution import Workers
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Connect to `address`, or to RAY_ADDRESS (set inside `ray job submit`), or start Ray on this machine."""
+    target = address or os.environ.get("RAY_ADDRESS")
+    if target is None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver=True,
+        )
+    else:
+        ray.init(address=target, logging_level=logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def workers_for(count: int | None) -> Workers:
+    """One worker per GPU; without GPUs one per node, with all of its processors, or `count` over all of them."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    num_gpus = int(resources.get("GPU", 0))
+    if num_gpus:
+        return Workers(
+            count=count or num_gpus, num_cpus=1, num_gpus=min(1, num_gpus / (count or 1))
+        )
+    nodes = [node for node in _nodes() if node["Alive"]]
+    num_cpus = int(resources.get("CPU", 1))
+    wanted = count or len(nodes)
+    return Workers(count=wanted, num_cpus=max(1, num_cpus // wanted), num_gpus=0)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    return found

@@ -1,0 +1,35 @@
+"""How a job ends: its messages and its exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from models.errors import ModelError
+from pipeline.errors import UsageError
+
+OK, BROKE, WRONG_USE, SOME_FAILED = 0, 1, 2, 3
+"""Exit statuses: every image classified; the run itself broke; wrong use; some images are `failed`."""
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Wrong use ends with one message and status 2, not with a traceback."""
+    try:
+        yield
+    except (UsageError, ModelError) as error:
+        err.print(f"error: {error}", markup=False, style="red")
+        sys.exit(WRONG_USE)
+
+
+def run_alone(command: Callable[..., None]) -> None:
+    """Run one job as `python -m jobs.NAME`, as `ray job submit` does."""
+    import typer
+
+    typer.run(command)

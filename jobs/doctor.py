@@ -1,0 +1,162 @@
+"""foveate doctor: opens every image of an archive without reading a pixel, and says what is there and what is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from actors.model_directory import ModelConfig, open_model
+from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from pipeline.errors import ImageError
+from pipeline.images.input_spec import fit_bands
+from pipeline.images.opening import open_source
+from pipeline.images.pyramid import Pyramid
+from pipeline.manifest import ImageRecord, read_images
+from pipeline.records.summary import readable_bytes
+from pipeline.walk.image_walk import described, geometry_of
+
+NUM_READERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is known of an image without its pixels."""
+
+    sample_id: str
+    """Which image."""
+    image_path: str
+    """Where it is."""
+    format: str | None = None
+    """Of the file."""
+    height_px: int | None = None
+    """Level-0 rows."""
+    width_px: int | None = None
+    """Level-0 columns."""
+    num_levels: int | None = None
+    """Stored resolutions."""
+    tile: str | None = None
+    """Height x width of a stored tile of the finest level."""
+    dtype: str | None = None
+    """Of the samples."""
+    bands: str | None = None
+    """Names of the bands."""
+    pixel_size: str | None = None
+    """Of level 0, with its unit."""
+    full_scan_bytes: int | None = None
+    """Encoded bytes of the finest level."""
+    problem: str | None = None
+    """Why it cannot be classified; None: nothing is wrong."""
+
+
+def doctor(
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Files, globs, directories, or one manifest (CSV or Parquet)."),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Also check that every image fits this model.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """Look over an archive before a run. Exit status 3 if an image cannot be classified."""
+    with told_plainly():
+        config = open_model(model).config if model else None
+        manifest = read_images(images)
+        findings = list(_examine_all(manifest.records, config))
+    if as_json:
+        for finding in findings:
+            print(json.dumps(asdict(finding), ensure_ascii=False))
+    else:
+        _show(findings)
+    sys.exit(SOME_FAILED if any(finding.problem for finding in findings) else OK)
+
+
+def examine(record: ImageRecord, config: ModelConfig | None) -> Finding:
+    """Open one image and close it again."""
+    try:
+        source = open_source(record.image_path)
+    except ImageError as error:
+        return Finding(sample_id=record.sample_id, image_path=record.image_path, problem=str(error))
+    try:
+        pyramid = described(source.pyramid, record)
+        return _finding(record, pyramid, source.scan_bytes(0), config)
+    finally:
+        source.close()
+
+
+def _finding(
+    record: ImageRecord, pyramid: Pyramid, full_scan_bytes: int, config: ModelConfig | None
+) -> Finding:
+    size = pyramid.pixel_size
+    finest = pyramid.levels[0]
+    return Finding(
+        sample_id=record.sample_id,
+        image_path=record.image_path,
+        format=pyramid.format,
+        height_px=pyramid.height,
+        width_px=pyramid.width,
+        num_levels=len(pyramid.levels),
+        tile=f"{finest.tile_height} x {finest.tile_width}",
+        dtype=pyramid.dtype,
+        bands=_shortened(pyramid.bands),
+        pixel_size=f"{size.y:.4g} {size.unit}" if size else None,
+        full_scan_bytes=full_scan_bytes,
+        problem=_misfit(pyramid, config),
+    )
+
+
+def _misfit(pyramid: Pyramid, config: ModelConfig | None) -> str | None:
+    if config is None:
+        return None
+    try:
+        fit_bands(config.input, pyramid)
+        geometry_of(pyramid, config.plan)
+    except ImageError as error:
+        return str(error)
+    return None
+
+
+def _examine_all(records: tuple[ImageRecord, ...], config: ModelConfig | None) -> Iterator[Finding]:
+    with ThreadPoolExecutor(NUM_READERS) as pool:
+        yield from pool.map(lambda record: examine(record, config), records)
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table("image", "format", "size", "levels", "tile", "samples", "pixel", "full scan")
+    for found in findings:
+        if found.format is None:
+            continue
+        table.add_row(
+            found.sample_id,
+            found.format,
+            f"{found.height_px} x {found.width_px}",
+            str(found.num_levels),
+            found.tile,
+            f"{found.dtype} {found.bands}",
+            found.pixel_size or "?",
+            readable_bytes(found.full_scan_bytes or 0),
+        )
+    out.print(table)
+    broken = [found for found in findings if found.problem]
+    for found in broken:
+        err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
+    total = sum(found.full_scan_bytes or 0 for found in findings)
+    out.print(
+        f"{len(findings)} images, {len(broken)} with problems; a full scan reads "
+        f"{total:,} bytes ({readable_bytes(total)})"
+    )
+
+
+def _shortened(bands: tuple[str, ...]) -> str:
+    return " ".join(bands) if len(bands) <= 4 else f"{len(bands)} bands"
+
+
+if __name__ == "__main__":
+    run_alone(doctor)

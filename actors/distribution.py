@@ -57,13 +57,12 @@ def classify_on_ray(
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(
-            size=workers.count, max_tasks_in_flight_per_actor=2 * calls
+            size=workers.count,
+            max_tasks_in_flight_per_actor=2 * calls,
+            max_concurrent_calls_per_actor=calls,
         ),
-        max_concurrency=calls,
         num_cpus=workers.num_cpus,
         num_gpus=workers.num_gpus,
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for batch in receipts.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         yield from (Receipt(**row) for row in cast("pa.Table", batch).to_pylist())

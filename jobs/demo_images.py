@@ -24,7 +24,7 @@ DIGIT_PX = 192
 NUM_DIGITS = 15
 TILE_PX = 256
 PIXEL_SIZE_UM = 0.5
-BACKGROUNDS = ("ihc", "hubble_deep_field", "retina")
+BACKGROUNDS = ("immunohistochemistry", "hubble_deep_field", "retina")
 """Of scikit-image: a stained section, a deep sky image, a fundus photograph."""
 
 Pixels = NDArray[np.uint8]

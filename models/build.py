@@ -11,7 +11,7 @@ from models.aggregation import MeanAggregation
 from models.architecture import architecture_named
 from models.errors import ModelError
 from models.initialisation import initialise
-from models.location import ContextLocation, SqueezeLocation
+from models.location import ContextLocation
 from models.positional_encoding import AddedEncoding, ConcatenatedEncoding
 from models.tnet import TNet
 
@@ -74,11 +74,11 @@ def _bagnet77(num_classes: int, num_bands: int) -> TNet:
 
 
 def _tnet_fmow(num_classes: int, num_bands: int) -> TNet:
-    from models import efficientnet  # not above: only these two networks need torchvision's models
+    from models import efficientnet, squeeze_location  # not above: they load torchvision, 1.3 s
 
     return TNet(
         feature_extraction=efficientnet.EfficientNetFeatures(num_bands=num_bands, grid=3),
-        location=SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
+        location=squeeze_location.SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
         ),

@@ -1,6 +1,6 @@
-"""Location modules: how much each candidate cell of a window is worth a look (TNet paper, 3.2 and B.1.1).
+"""The location module of TNet on ImageNet, and what all location modules share (TNet paper, 3.2 and B.1.1).
 
-Their inputs are cut off from the gradient: what they learn does not move the feature extraction (authors' code).
+It says how much each candidate cell of a window is worth a look. Its inputs are cut off from the gradient: what it learns does not move the feature extraction (authors' code).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import SqueezeExcitation
 
 from models.features import Features
 
@@ -35,27 +34,6 @@ class ContextLocation(nn.Module):
         spread = context[:, :, None, None].expand(b, -1, n, m)  # (B, D, n, n)
         fused = self.coordinates(torch.cat([cells, spread], dim=1))
         return cell_log_probs(self.score(F.leaky_relu(self.fuse(fused), 0.2)))
-
-
-class SqueezeLocation(nn.Module):
-    """Context by squeeze and excitation, for light networks (table 5).
-
-    Args:
-        cell_channels: D' of the cells.
-    """
-
-    def __init__(self, *, cell_channels: int) -> None:
-        super().__init__()
-        self.enter = nn.Conv2d(cell_channels, cell_channels, 1)
-        self.squeeze = SqueezeExcitation(cell_channels, cell_channels // 2, activation=nn.SiLU)
-        self.coordinates = Coordinates()
-        self.fuse = nn.Conv2d(cell_channels + 2, cell_channels, 1)
-        self.score = nn.Conv2d(cell_channels, 1, 1)
-
-    def forward(self, features: Features) -> Tensor:
-        """(B, G) log-probabilities of the cells, row by row."""
-        maps = self.squeeze(F.silu(self.enter(features.cells.detach())))
-        return cell_log_probs(self.score(F.silu(self.fuse(self.coordinates(maps)))))
 
 
 class Coordinates(nn.Module):

@@ -61,7 +61,9 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
         CorruptImageError: if it contradicts itself.
     """
     if not file.pages or not file.series:
-        raise CorruptImageError(f"{uri}: a TIFF without images; write it again")
+        raise CorruptImageError(
+            f"{uri}: a TIFF without an image in it; the file is cut short or damaged, copy it again"
+        )
     ome_xml = file.ome_metadata if file.is_ome else None
     series = _levels(file, uri)
     page, num_bands = series[0].keyframe, _num_bands(series[0], uri)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from zarr.codecs import Crc32cCodec, ShardingCodec
 from zarr.codecs.sharding import ShardingCodecIndexLocation
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import default_buffer_prototype
+from zarr.core.metadata import ArrayV2Metadata
 
 from pipeline.errors import UnsupportedImageError
 
@@ -56,10 +58,11 @@ class ChunkLayout:
         self.fill_value: Any = array.fill_value if array.fill_value is not None else 0
         self._metadata = array._async_array.metadata
         self._pipeline = array._async_array.codec_pipeline
+        config = array._async_array.config
+        if isinstance(self._metadata, ArrayV2Metadata):  # there the order of samples is on disk
+            config = replace(config, order=self._metadata.order)
         self._spec: ArraySpec = self._metadata.get_chunk_spec(
-            (0,) * array.ndim,
-            array._async_array._config,
-            default_buffer_prototype(),
+            (0,) * array.ndim, config, default_buffer_prototype()
         )
         self.shard_index = self._shard_index(array, uri)
 
@@ -151,8 +154,23 @@ def _inner(codec: ShardingCodec, outer: ArraySpec) -> tuple[Any, ArraySpec]:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run to its end on an event loop of this thread's own; zarr's shared one would be a bottleneck."""
-    loop = getattr(_per_thread, "loop", None)
-    if loop is None:
-        loop = _per_thread.loop = asyncio.new_event_loop()
-    result: T = loop.run_until_complete(work)
+    own = getattr(_per_thread, "loop", None)
+    if own is None:
+        own = _per_thread.loop = _Loop()
+    result: T = own.run(work)
     return result
+
+
+class _Loop:
+    """An event loop that is closed when its thread ends, with the one thread that codecs hand their work to."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(1, "foveate-codec"))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run to its end."""
+        return self._loop.run_until_complete(work)
+
+    def __del__(self) -> None:
+        self._loop.close()

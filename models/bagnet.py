@@ -49,9 +49,8 @@ class ConvBlock(nn.Module):
         """(B, C, H, W) to (B, C', H', W')."""
         inner = F.leaky_relu(self.reduce(maps), SLOPE)
         inner = F.leaky_relu(self.spread(inner), SLOPE)
-        if (
-            self._margin
-        ):  # VALID drops one pixel per side; the residual must lie under the same pixels
+        if self._margin:
+            # VALID drops one pixel per side; the residual must lie under the same pixels.
             maps = maps[:, :, self._margin : -self._margin, self._margin : -self._margin]
         residual = maps if self.shortcut is None else self.shortcut(maps)
         return F.leaky_relu(self.expand(inner) + residual, SLOPE)

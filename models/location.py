@@ -1,6 +1,7 @@
 """The location module of TNet on ImageNet, and what all location modules share (TNet paper, 3.2 and B.1.1).
 
-It says how much each candidate cell of a window is worth a look. Its inputs are cut off from the gradient: what it learns does not move the feature extraction (authors' code).
+It says how much each candidate cell of a window is worth a look. Its inputs are cut off from the gradient:
+what it learns does not move the feature extraction (authors' code).
 """
 
 from __future__ import annotations

@@ -17,12 +17,15 @@ _SHOWN = 5
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write all parameters and persistent buffers, atomically."""
+    """Write all parameters and persistent buffers, atomically: the old file stays until the new one is whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, temporary)
-    temporary.chmod(0o644)  # safetensors keeps its files to their owner
-    temporary.replace(path)
+    try:
+        save_file(tensors, temporary)
+        temporary.chmod(0o644)  # safetensors keeps its files to their owner
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)  # there only if something failed
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

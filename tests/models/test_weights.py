@@ -1,0 +1,57 @@
+"""Weights on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.build import build_model
+from models.errors import WeightsError
+from models.weights import load_weights, save_weights
+
+
+class TestWeights:
+    def test_come_back_as_they_went(self, tmp_path: Path) -> None:
+        """A network filled from a file equals the one that was written, moving statistics included."""
+        one = build_model("tnet_small", num_classes=3, seed=1)
+        one.look(
+            torch.rand(4, 3, 96, 96), torch.zeros(4, 3, dtype=torch.int64)
+        )  # moves the statistics
+        other = build_model("tnet_small", num_classes=3, seed=2)
+        save_weights(one, tmp_path / "model.safetensors")
+        load_weights(other, tmp_path / "model.safetensors")
+
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name])
+        assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+    def test_other_shapes_are_named(self, tmp_path: Path) -> None:
+        """Weights of another number of classes name the tensor with both shapes."""
+        save_weights(build_model("tnet_small", num_classes=3), tmp_path / "w")
+        with pytest.raises(
+            WeightsError, match=r"classification.weight is \(3, 64\), wanted \(7, 64\)"
+        ):
+            load_weights(build_model("tnet_small", num_classes=7), tmp_path / "w")
+
+    def test_other_names_are_named(self, tmp_path: Path) -> None:
+        """A missing and an unknown tensor are both told."""
+        model = build_model("tnet_small", num_classes=3)
+        save_weights(model, tmp_path / "w")
+        tensors = load_file(tmp_path / "w")
+        tensors["surplus"] = tensors.pop("location.score.bias")
+        save_file(tensors, tmp_path / "w")
+
+        with pytest.raises(WeightsError, match=r"location.score.bias is missing\n  surplus is not"):
+            load_weights(model, tmp_path / "w")
+
+    @pytest.mark.parametrize("content", [b"", b"not a safetensors file at all", None])
+    def test_unreadable_files_are_told(self, tmp_path: Path, content: bytes | None) -> None:
+        """A file that is empty, something else, or not there is our own error."""
+        path = tmp_path / "w"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(WeightsError, match="cannot be read as safetensors"):
+            load_weights(build_model("tnet_small", num_classes=3), path)

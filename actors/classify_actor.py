@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from actors.engine import Engine, EngineConfig
 from actors.model_directory import ModelDirectory
+from models.errors import ModelError
 from pipeline.images.pyramid import PixelSize
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
@@ -36,16 +37,30 @@ class ActorConfig:
 class Receipt:
     """One image whose rows are written."""
 
-    sample_id: str
+    sample_id: str = ""
     """Which image."""
-    status: str
+    status: str = ""
     """`ok`, `degraded` or `failed`."""
-    num_glimpses: int
+    num_glimpses: int = 0
     """Looks taken."""
-    bytes_read: int
+    bytes_read: int = 0
     """Bytes transferred."""
-    full_scan_bytes: int
+    full_scan_bytes: int = 0
     """Encoded bytes of its finest level."""
+    refusal: str | None = None
+    """Why the worker cannot classify anything at all: its model does not load. No image then."""
+
+
+RECEIPT_SCHEMA = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("status", pa.string()),
+        ("num_glimpses", pa.int64()),
+        ("bytes_read", pa.int64()),
+        ("full_scan_bytes", pa.int64()),
+        ("refusal", pa.string()),
+    ]
+)
 
 
 class ClassifyActor:
@@ -60,21 +75,28 @@ class ClassifyActor:
 
         cv2.setNumThreads(1)  # its threads would fight with ours
         torch.set_num_threads(config.num_threads)
-        names = config.model.config.class_names
-        self._engine = Engine(
-            config.model.config.plan,
-            load_runner(config.model),
-            config.engine,
-            sink=Output(config.out, names).commit,
-        )
+        self._engine: Engine | ModelError
+        try:
+            runner = load_runner(config.model)
+        except (
+            ModelError
+        ) as error:  # told by the first call: of an actor's death Ray keeps only the text
+            self._engine = error
+            return
+        sink = Output(config.out, config.model.config.class_names).commit
+        self._engine = Engine(config.model.config.plan, runner, config.engine, sink=sink)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
-        """Classify a few images; a receipt each, as they are finished."""
+        """Classify a few images; a receipt each, as they are finished. Or one refusal, and no image opened."""
+        if isinstance(self._engine, ModelError):
+            yield pa.Table.from_pylist([asdict(Receipt(refusal=str(self._engine)))], RECEIPT_SCHEMA)
+            return
         records = [record_from_row(row) for row in batch.to_pylist()]
-        promises = [asyncio.wrap_future(self._engine.submit(record)) for record in records]
+        engine = self._engine
+        promises = [asyncio.wrap_future(engine.submit(record)) for record in records]
         for promise in asyncio.as_completed(promises):
             receipt = receipt_of(await promise)
-            yield pa.Table.from_pylist([asdict(receipt)])
+            yield pa.Table.from_pylist([asdict(receipt)], RECEIPT_SCHEMA)
 
 
 def receipt_of(result: ImageResult) -> Receipt:

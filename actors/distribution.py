@@ -11,6 +11,7 @@ import ray
 import ray.data
 
 from actors.classify_actor import ActorConfig, ClassifyActor, Receipt, record_to_row
+from models.errors import WeightsError
 from pipeline.manifest import ImageRecord
 
 IMAGES_PER_TASK = 2
@@ -44,7 +45,11 @@ class Workers:
 def classify_on_ray(
     records: Sequence[ImageRecord], config: ActorConfig, workers: Workers
 ) -> Iterator[Receipt]:
-    """Classify images on the cluster that is connected; a receipt each, as they are finished."""
+    """Classify images on the cluster that is connected; a receipt each, as they are finished.
+
+    Raises:
+        WeightsError: if the model does not load on a worker.
+    """
     _quiet()
     tables = [
         pa.Table.from_pylist([record_to_row(record) for record in part], ROW_SCHEMA)
@@ -65,7 +70,10 @@ def classify_on_ray(
         num_gpus=workers.num_gpus,
     )
     for batch in receipts.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-        yield from (Receipt(**row) for row in cast("pa.Table", batch).to_pylist())
+        for row in cast("pa.Table", batch).to_pylist():
+            if row["refusal"] is not None:
+                raise WeightsError(row["refusal"])
+            yield Receipt(**row)
 
 
 def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:

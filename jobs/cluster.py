@@ -12,7 +12,6 @@ import ray
 
 from actors.distribution import Workers
 
-
 _LOCAL_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Idle workers started ahead cost 1.5 s of two cores, just when the one that is needed starts.

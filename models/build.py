@@ -87,7 +87,7 @@ def _tnet_fmow(num_classes: int, num_bands: int) -> TNet:
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
         ),
-        aggregation=MeanAggregation(_after_dropout(0.5, num_classes)),
+        aggregation=MeanAggregation(_with_dropout(0.5, efficientnet.NUM_FEATURES, num_classes)),
     )
 
 
@@ -100,7 +100,7 @@ def _efficientnet_b0(num_classes: int, num_bands: int) -> TNet:
         ),
         location=None,
         positional_encoding=None,
-        aggregation=MeanAggregation(_after_dropout(0.75, num_classes)),
+        aggregation=MeanAggregation(_with_dropout(0.75, efficientnet.NUM_FEATURES, num_classes)),
     )
 
 
@@ -117,5 +117,5 @@ def _tnet_small(num_classes: int, num_bands: int) -> TNet:
     )
 
 
-def _after_dropout(rate: float, num_classes: int) -> nn.Module:
-    return nn.Sequential(nn.Dropout(rate), nn.Linear(1280, num_classes))
+def _with_dropout(rate: float, num_features: int, num_classes: int) -> nn.Module:
+    return nn.Sequential(nn.Dropout(rate), nn.Linear(num_features, num_classes))

@@ -17,9 +17,9 @@ from actors.engine import Engine, EngineConfig
 from actors.model_directory import ModelDirectory, open_model
 from actors.model_runner import ModelRunner, load_runner
 from pipeline.errors import TileReadError
+from pipeline.images.tiff_source import TiffSource
 from pipeline.images.tile import Tile, TileKey
 from pipeline.images.tile_cache import TileCache
-from pipeline.images.tiff_source import TiffSource
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction, conclude
 from pipeline.walk.glimpse import Observation, Position

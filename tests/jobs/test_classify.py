@@ -45,11 +45,17 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
     )
+    family: list[psutil.Process] = []
     try:
         yield process
     finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = psutil.Process(process.pid).children(recursive=True)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        for child in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         process.communicate()
 
 
@@ -260,6 +266,13 @@ def full_scan(images: Path, out: Path) -> tuple[object, ...]:
     return ("jobs.cli", "classify", images, "--model", "digits", "--out", out, *options)
 
 
+def the_worker(process: subprocess.Popen[str]) -> psutil.Process:
+    """The one process that reads images."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    [worker] = [child for child in family if "MapWorker" in " ".join(child.cmdline())]
+    return worker
+
+
 def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Poll until something is so; fails when the process ends before."""
     deadline = time.monotonic() + 60
@@ -295,12 +308,9 @@ class TestKills:
         parts = out / "predictions"
         with started(*full_scan(images, out)) as process:
             wait_until(lambda: len(list(parts.glob("*.parquet"))) >= 6, process)
-            family = psutil.Process(process.pid).children(recursive=True)
+            worker = the_worker(process)
             process.kill()
-            _, alive = psutil.wait_procs(
-                family, timeout=30
-            )  # Ray's processes end with their driver
-        assert not alive
+            worker.wait(timeout=30)  # Ray's workers end with their driver
         num_kept = len(pd.read_parquet(parts))
         status, said = finished(*full_scan(images, out))
 
@@ -318,12 +328,7 @@ class TestKills:
         parts = out / "predictions"
         with started(*full_scan(images, out)) as process:
             wait_until(lambda: len(list(parts.glob("*.parquet"))) >= 6, process)
-            [worker] = [
-                child
-                for child in psutil.Process(process.pid).children(recursive=True)
-                if "MapWorker" in " ".join(child.cmdline())
-            ]
-            worker.kill()
+            the_worker(process).kill()
             out_text, err_text = process.communicate(timeout=120)
 
         assert process.returncode == 0, out_text + err_text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from models.architecture import ARCHITECTURES
@@ -68,6 +70,6 @@ class TestMultiplications:
     def test_grow_with_every_location(self, name: str) -> None:
         """Every further look costs at least its own feature extraction."""
         costs = [num_multiplications(name, k) for k in range(4)]
-        steps = {b - a > 0 for a, b in zip(costs, costs[1:], strict=False)}
+        steps = {b - a > 0 for a, b in pairwise(costs)}
 
         assert steps == {True}

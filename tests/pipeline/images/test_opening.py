@@ -15,7 +15,7 @@ from tests.image_files import slide
 class TestOpenSource:
     def test_missing_files(self, tmp_path: Path) -> None:
         """A path that is not there is an access error that names it."""
-        with pytest.raises(ImageAccessError, match="gone.tif: cannot be read: No such file"):
+        with pytest.raises(ImageAccessError, match=r"gone\.tif: cannot be read: No such file"):
             open_source(str(tmp_path / "gone.tif"))
 
     def test_empty_files(self, tmp_path: Path) -> None:

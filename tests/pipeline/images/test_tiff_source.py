@@ -279,7 +279,7 @@ class TestDamage:
         )  # the first directory is said to lie at the end
         path.write_bytes(data[: int(len(data) * keep)])
 
-        with pytest.raises(CorruptImageError, match="cut short or damaged|not a TIFF that can be"):
+        with pytest.raises(CorruptImageError, match=r"cut short or damaged|not a TIFF that can be"):
             open_source(str(path))
 
     def test_missing_tiles_are_missing_by_design(self, tmp_path: Path) -> None:

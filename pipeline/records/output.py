@@ -73,11 +73,16 @@ class Output:
             self._replace(table, self._dataset(table).to_batches(filter=keep))
 
     def compact(self) -> None:
-        """Turn the many small parts of each table into few large ones."""
+        """Turn the many small parts of each table into one large file; predictions in the order of their ids."""
         for table in TABLES:
             parts = list((self.directory / table).glob("*.parquet"))
-            if len(parts) > 1:
-                self._replace(table, self._dataset(table).to_batches())
+            if len(parts) < 2:
+                continue
+            if table == "predictions":  # a row per image: small enough to sort
+                batches = iter(self.read(table).sort_by("sample_id").to_batches())
+            else:
+                batches = self._dataset(table).to_batches()
+            self._replace(table, batches)
 
     def _replace(self, table: str, batches: Iterator[pa.RecordBatch]) -> None:
         path = self.directory / table

@@ -1,0 +1,124 @@
+"""The engine against the model alone, and Ray against the engine."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actors.classify_actor import ActorConfig
+from actors.distribution import Workers, classify_on_ray
+from actors.engine import Engine, EngineConfig
+from actors.model_directory import ModelDirectory
+from actors.model_runner import ModelRunner, load_runner
+from jobs.cluster import connected
+from pipeline.manifest import ImageRecord
+from pipeline.records.output import Output
+from pipeline.walk.glimpse import Observation, Position
+from tests.benchmarks import archive
+from tests.benchmarks.figure import Figure
+
+NUM_IMAGES = 200
+CORES = 2
+
+
+class Recorder:
+    """A runner that keeps the windows it was shown."""
+
+    def __init__(self, runner: ModelRunner) -> None:
+        self._runner = runner
+        self.batch_size = runner.batch_size
+        self.windows: list[NDArray[np.float32]] = []
+        self.positions: list[Position] = []
+
+    def look(
+        self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
+    ) -> list[Observation]:
+        self.windows += windows
+        self.positions += positions
+        return self._runner.look(windows, positions)
+
+    def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._runner.combine(kept)
+
+
+def figures() -> list[Figure]:
+    """Both ratios for the paper's network, and the first for the small one."""
+    torch.set_num_threads(CORES)
+    cv2.setNumThreads(1)
+    records = archive.slides(NUM_IMAGES)
+    model = archive.model("tnet_fmow")
+    own, engine = _engine_and_own_rate(model, records)
+    ray = _ray_rate(model, records)
+    small_own, small = _engine_and_own_rate(archive.model("tnet_small"), records)
+    return [
+        Figure(
+            what="engine, 200 images of 8192^2, 9 looks (EfficientNet-B0), of the model's own rate",
+            value=f"{engine / own:.2f}",
+            wanted="0.85, reach 0.95",
+            detail=f"{engine:.2f} images/s; the same windows from memory {own:.2f}",
+        ),
+        Figure(
+            what="the same through Ray, one actor, after start-up, of the engine in process",
+            value=f"{ray / engine:.2f}",
+            wanted="0.9, reach 0.97",
+            detail=f"{ray:.2f} images/s against {engine:.2f}",
+        ),
+        Figure(
+            what="engine with tnet_small (0.2 ms a look: reading is the work)",
+            value=f"{small / small_own:.2f}",
+            wanted="not set",
+            detail=f"{small:.1f} images/s; the same windows from memory {small_own:.1f}",
+        ),
+    ]
+
+
+def _engine_and_own_rate(model: ModelDirectory, records: list[ImageRecord]) -> tuple[float, float]:
+    """Images/s of the model on windows in memory and of the engine; in turn, medians of three."""
+    runner = load_runner(model)
+    recorder = Recorder(runner)
+    plan = model.config.plan
+    with Engine(plan, recorder, EngineConfig()) as engine:
+        for _ in engine.classify(records[:60]):
+            pass
+    own, engines = [], []
+    for _ in range(3):
+        with Engine(plan, runner, EngineConfig()) as engine:
+            engines.append(_steady_rate(engine.classify(records)))
+        own.append(_own_rate(recorder, runner))
+    return float(np.median(own)), float(np.median(engines))
+
+
+def _own_rate(recorder: Recorder, runner: ModelRunner) -> float:
+    size, count = runner.batch_size, len(recorder.windows)
+    full = count - count % size
+    started = time.perf_counter()
+    for first in range(0, full, size):
+        batch = slice(first, first + size)
+        runner.look(recorder.windows[batch], recorder.positions[batch])
+    return full / 9 / (time.perf_counter() - started)
+
+
+def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:
+    out = Path("runs/bench/out").absolute()
+    shutil.rmtree(out, ignore_errors=True)
+    Output(out, model.config.class_names).prepare()
+    config = ActorConfig(model=model, out=out, engine=EngineConfig(), num_threads=CORES)
+    with connected(None):
+        workers = Workers(count=1, num_cpus=CORES, num_gpus=0)
+        return _steady_rate(classify_on_ray(records, config, workers))
+
+
+def _steady_rate(
+    results: Iterable[object], clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Results per second from the tenth to the last tenth: without start-up and tail."""
+    times = [clock() for _ in results]
+    first, last = len(times) // 10, len(times) - len(times) // 10 - 1
+    return (last - first) / (times[last] - times[first])

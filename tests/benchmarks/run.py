@@ -1,0 +1,22 @@
+"""Run all benchmarks, or those named, and print the table for BENCHMARKS.md."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tests.benchmarks import commands, engine, memory
+from tests.benchmarks.figure import table
+
+ALL = {"engine": engine.figures, "commands": commands.figures, "memory": memory.figures}
+
+
+def main() -> None:
+    """`python -m tests.benchmarks.run [engine] [commands] [memory]`."""
+    names = sys.argv[1:] or list(ALL)
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
+    print(table([figure for name in names for figure in ALL[name]()]))
+
+
+if __name__ == "__main__":
+    main()

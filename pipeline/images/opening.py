@@ -44,10 +44,10 @@ def open_source(uri: str) -> Source:
         CorruptImageError: if it is no image, or a broken one.
     """
     path = local_path(uri)
+    if "\0" in uri:
+        raise ImageAccessError(f"{uri!r}: a path cannot hold a zero byte; check the list of images")
     try:
-        if path.is_dir():
-            return _open_directory(path)
-        return _open_file(path)
+        return _open_directory(path) if path.is_dir() else _open_file(path)
     except ImageError:
         raise
     except OSError as error:
@@ -61,7 +61,7 @@ def fingerprint_of(uri: str) -> Fingerprint | None:
     try:
         path = local_path(uri)
         if path.is_dir():
-            from pipeline.images.zarr_source import fingerprint_of_zarr
+            from pipeline.images.zarr_documents import fingerprint_of_zarr
 
             return fingerprint_of_zarr(path)
         status = path.stat()

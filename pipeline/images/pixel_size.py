@@ -15,9 +15,11 @@ from pipeline.images.pyramid import PixelSize
 COARSEST_RESOLUTION_UM = 20.0
 """Resolution tags that mean coarser pixels than this are about printing: 72 dpi is 353 um, 300 dpi is 85 um."""
 UM_PER_UNIT: Mapping[str, float] = {
+    "angstrom": 1e-4,
     "nm": 1e-3,
     "nanometer": 1e-3,
-    "µm": 1.0,
+    "\u00b5m": 1.0,  # micro sign
+    "\u03bcm": 1.0,  # Greek mu, which looks the same
     "um": 1.0,
     "micrometer": 1.0,
     "micron": 1.0,
@@ -36,6 +38,13 @@ _UM_PER_RESOLUTION_UNIT = {2: 25400.0, 3: 10000.0}
 
 def tiff_pixel_size(page: tifffile.TiffPage, ome_xml: str | None) -> PixelSize | None:
     """Of level 0, from the most specific statement that the file makes."""
+    try:
+        return _stated(page, ome_xml)
+    except (ArithmeticError, LookupError, TypeError, ValueError, ET.ParseError):
+        return None  # a size that cannot be understood is no reason to refuse good pixels
+
+
+def _stated(page: tifffile.TiffPage, ome_xml: str | None) -> PixelSize | None:
     if page.is_geotiff:
         return _from_geotiff(page.geotiff_tags or {})
     if ome_xml is not None:
@@ -67,14 +76,14 @@ def _from_ome(xml: str) -> PixelSize | None:
         return None
     x = float(pixels.attrib["PhysicalSizeX"])
     y = float(pixels.attrib.get("PhysicalSizeY", x))
-    x_um = UM_PER_UNIT.get(pixels.attrib.get("PhysicalSizeXUnit", "µm"))
-    y_um = UM_PER_UNIT.get(pixels.attrib.get("PhysicalSizeYUnit", "µm"))
+    x_um = UM_PER_UNIT.get(pixels.attrib.get("PhysicalSizeXUnit", "um"))
+    y_um = UM_PER_UNIT.get(pixels.attrib.get("PhysicalSizeYUnit", "um"))
     return _checked(y * y_um, x * x_um, "um") if x_um and y_um else None
 
 
 def _from_description(description: str) -> PixelSize | None:
     """Aperio's `MPP = 0.4990`."""
-    found = re.search(r"\|\s*MPP\s*=\s*([0-9.]+)", description)
+    found = re.search(r"\|\s*MPP\s*=\s*([0-9]*\.?[0-9]+)(?![0-9.])", description)
     return _checked(float(found[1]), float(found[1]), "um") if found else None
 
 

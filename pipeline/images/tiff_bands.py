@@ -59,7 +59,27 @@ class SampleMeaning:
         self._top = 2 ** int(page.bitspersample) - 1
         stored = np.dtype(page.dtype).newbyteorder("=")
         self._is_bilevel = stored == np.bool_
+        self._stored = stored
         self.dtype = np.dtype(np.uint8) if self._is_bilevel or self._colours is not None else stored
+        self._stored_nodata = _nodata(page)
+
+    @property
+    def nodata(self) -> float | None:
+        """What the "no data" value has become, or None: colours of a map stand for other indices too."""
+        value = self._stored_nodata
+        if value is None or self._colours is not None:
+            return None
+        if self._is_bilevel:
+            return 255.0 if bool(value) != self._is_inverted else 0.0
+        return self._top - value if self._is_inverted and self.dtype.kind == "u" else value
+
+    def absent(self, height: int, width: int) -> NDArray[np.generic]:
+        """(height, width, 1) as stored, for a band that is not there while others are: no data, or 0."""
+        samples = np.zeros((height, width, 1), self._stored)
+        value = self._stored_nodata
+        if value is not None and _fits(value, self._stored):
+            samples[:] = value
+        return samples
 
     def apply(self, samples: NDArray[np.generic]) -> NDArray[np.generic]:
         """(h, w, S) as stored to (h, w, C) in `dtype`."""
@@ -73,6 +93,24 @@ class SampleMeaning:
         if self._is_inverted and self.dtype.kind == "u":
             return self.dtype.type(self._top) - native
         return native
+
+
+def _nodata(page: tifffile.TiffPage) -> float | None:
+    """GDAL's value, written as text."""
+    tag = page.tags.get(42113)
+    if tag is None:
+        return None
+    try:
+        return float(str(tag.value).strip("\x00 "))
+    except ValueError:
+        return None
+
+
+def _fits(value: float, dtype: np.dtype[np.generic]) -> bool:
+    if dtype.kind not in "iu":
+        return dtype.kind == "f"
+    info = np.iinfo(dtype.name)
+    return bool(info.min <= value <= info.max) and value.is_integer()
 
 
 def _colour_map(page: tifffile.TiffPage) -> NDArray[np.uint8]:

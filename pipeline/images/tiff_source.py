@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError, ImageError, TileReadError
 from pipeline.images.acquisition import Acquisition
+from pipeline.images.disk_file import DiskFile
 from pipeline.images.pyramid import Pyramid
+from pipeline.images.region import Region
 from pipeline.images.source import Fingerprint
-from pipeline.images.tiff_structure import Plane, TiffStructure, read_structure
+from pipeline.images.tiff_plane import MAX_TILE_BYTES, Plane
+from pipeline.images.tiff_structure import TiffStructure, read_structure
 from pipeline.images.tile import Tile, TileKey
+from pipeline.images.tile_lookup import tile_region
 
 
 class TiffSource:
@@ -27,22 +31,20 @@ class TiffSource:
 
     Raises:
         ImageError: whatever is wrong with the file.
+        OSError: if storage fails; `open_source` makes it an ImageAccessError.
     """
 
     def __init__(self, path: str) -> None:
         started = time.perf_counter()
-        self._descriptor = os.open(path, os.O_RDONLY)
-        self._is_open = True
         self._path = path
+        self._file = DiskFile(path)
         try:
-            status = os.fstat(self._descriptor)
-            self._size = status.st_size
-            self.fingerprint = Fingerprint(status.st_size, status.st_mtime_ns)
-            counting = _CountingFile(os.dup(self._descriptor))
+            counting = _CountingFile(self._file.duplicate())
             self._structure = _structure(counting, path)
         except BaseException:
             self.close()
             raise
+        self.fingerprint: Fingerprint = self._file.fingerprint
         seconds = time.perf_counter() - started
         num_bytes, num_reads = counting.num_bytes, counting.num_reads
         self.header = Acquisition(num_bytes, num_bytes, num_reads, seconds)
@@ -59,37 +61,37 @@ class TiffSource:
             TileReadError: whatever was wrong with it.
         """
         started = time.perf_counter()
-        level = self.pyramid.levels[key.level]
-        index = key.row * level.num_cols + key.col
+        region = tile_region(self.pyramid, key)
+        index = key.row * self.pyramid.levels[key.level].num_cols + key.col
         planes = self._structure.planes[key.level]
-        num_bytes = sum(int(plane.byte_counts[index]) for plane in planes)
-        if num_bytes == 0:
+        stored = [plane for plane in planes if plane.byte_counts[index]]
+        if not stored and self._file.is_open:
             return Tile(key, None)
-        parts = [self._read_plane(plane, key, index) for plane in planes]
+        parts = [self._read_plane(plane, key, index, region) for plane in planes]
         samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)  # (h, w, S)
-        data = np.moveaxis(self._structure.meaning.apply(samples), 2, 0)  # (C, h, w)
+        data = np.moveaxis(self._structure.meanings[key.level].apply(samples), 2, 0)  # (C, h, w)
+        num_bytes = sum(int(plane.byte_counts[index]) for plane in stored)
         seconds = time.perf_counter() - started
-        return Tile(key, data, Acquisition(num_bytes, num_bytes, len(planes), seconds))
+        return Tile(key, data, Acquisition(num_bytes, num_bytes, len(stored), seconds))
 
     def scan_bytes(self, level: int) -> int:
         """Stored bytes of all tiles of a level, from the index."""
         return sum(int(plane.byte_counts.sum()) for plane in self._structure.planes[level])
 
     def close(self) -> None:
-        """Close the file."""
-        if self._is_open:
-            self._is_open = False
-            os.close(self._descriptor)
+        """Close the file; reads under way finish."""
+        self._file.close()
 
-    def _read_plane(self, plane: Plane, key: TileKey, index: int) -> NDArray[np.generic]:
+    def _read_plane(
+        self, plane: Plane, key: TileKey, index: int, region: Region
+    ) -> NDArray[np.generic]:
+        """(h, w, S) samples, cut at the image's edge."""
         offset, count = int(plane.offsets[index]), int(plane.byte_counts[index])
-        region = self.pyramid.levels[key.level].tile_region(key.row, key.col)
         try:
-            stored = self._pread(offset, count)
-            samples = plane.decode(stored, plane.first_segment + index)
-            found = samples.shape[:2]
-            if found[0] < region.height or found[1] < region.width:
-                raise ValueError(f"decoded to {found}, not {(region.height, region.width)}")  # noqa: TRY301  # one way out for all that may be wrong
+            if count == 0 and self._file.is_open:  # other bands of the tile are there
+                return self._structure.meanings[key.level].absent(region.height, region.width)
+            samples = self._decoded(plane, index, offset, count)
+            return _cut(samples, region)
         except (
             Exception
         ) as error:  # tifffile and its codecs raise whatever they like on damaged data
@@ -98,20 +100,18 @@ class TiffSource:
                 f"{offset + count}) cannot be read: {type(error).__name__}: {error}; the file is "
                 "damaged there, copy it again from where it came"
             ) from error
-        return samples[: region.height, : region.width]
 
-    def _pread(self, offset: int, count: int) -> bytes:
-        if not self._is_open:
-            raise ValueError("the image is closed")
-        if offset < 0 or count < 0 or offset + count > self._size:
-            raise ValueError(f"the file ends at {self._size}")
-        stored = os.pread(self._descriptor, count, offset)
-        while len(stored) < count:
-            more = os.pread(self._descriptor, count - len(stored), offset + len(stored))
-            if not more:
-                raise ValueError(f"only {len(stored)} of {count} bytes are there")
-            stored += more
-        return stored
+    def _decoded(self, plane: Plane, index: int, offset: int, count: int) -> NDArray[np.generic]:
+        if count > 2 * MAX_TILE_BYTES:  # no codec makes data twice as large; the index lies
+            raise ValueError(f"{count} bytes are too many for a tile")
+        return plane.decode(self._file.read(offset, count), plane.first_segment + index)
+
+
+def _cut(samples: NDArray[np.generic], region: Region) -> NDArray[np.generic]:
+    found = samples.shape[:2]
+    if found[0] < region.height or found[1] < region.width:
+        raise ValueError(f"it decodes to {found}, not {(region.height, region.width)}")
+    return samples[: region.height, : region.width]
 
 
 class _CountingFile(io.FileIO):
@@ -121,7 +121,9 @@ class _CountingFile(io.FileIO):
     num_reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        found = super().read(-1 if size is None else size) or b""
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        # Never more than is there: a damaged count would have gigabytes set aside first.
+        found = super().read(left if size is None or size < 0 else min(size, left)) or b""
         self._count(len(found))
         return found
 

@@ -10,27 +10,31 @@ in zarr 3.1 and a test reads every kind of array through them.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec, ShardingCodec
+from zarr.codecs import ShardingCodec
 from zarr.codecs.sharding import ShardingCodecIndexLocation
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.metadata import ArrayV2Metadata
 
-from pipeline.errors import UnsupportedImageError
+from pipeline.errors import CorruptImageError, UnsupportedImageError
+from pipeline.images.zarr_documents import check_documents, read_document
 
 MISSING = 2**64 - 1
 """Offset and length of an inner chunk that a shard does not store."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
 _per_thread = threading.local()
 
 
@@ -74,13 +78,17 @@ class ChunkLayout:
         key: str = self._metadata.encode_chunk_key(chunk)
         return key
 
-    def all_keys(self) -> Iterator[str]:
-        """Keys of all objects that the array may have."""
+    def is_key(self, key: str) -> bool:
+        """Whether an object of this name holds chunks of the array."""
         per = self.shard_index.chunks_per_shard if self.shard_index else (1,) * len(self.shape)
-        sides = [c * n for c, n in zip(self.chunks, per, strict=True)]
-        counts = [-(-side // step) for side, step in zip(self.shape, sides, strict=True)]
-        for at in np.ndindex(*counts):
-            yield self._metadata.encode_chunk_key(at)
+        numbers = re.findall(r"[0-9]+", key)
+        if len(numbers) != len(self.shape):
+            return False
+        chunk = tuple(int(number) * count for number, count in zip(numbers, per, strict=True))
+        is_inside = all(
+            at * step < side for at, step, side in zip(chunk, self.chunks, self.shape, strict=True)
+        )
+        return is_inside and self.key_of(chunk) == key
 
     def place_in_shard(self, chunk: tuple[int, ...]) -> tuple[int, ...]:
         """Which of its shard's inner chunks a chunk is."""
@@ -109,47 +117,60 @@ class ChunkLayout:
     def _shard_index(self, array: zarr.Array[Any], uri: str) -> ShardIndex | None:
         if array.shards is None:
             return None
-        codecs = self._metadata.codecs
-        if len(codecs) != 1 or not isinstance(codecs[0], ShardingCodec):
-            raise UnsupportedImageError(
-                f"{uri}: codecs around its sharding codec are not supported; write it with sharding "
-                "as the only outer codec"
-            )
-        [codec] = codecs
+        [codec] = self._metadata.codecs
         if any(isinstance(inner, ShardingCodec) for inner in codec.codecs):
-            raise UnsupportedImageError(f"{uri}: shards within shards are not supported")
+            raise UnsupportedImageError(
+                f"{uri}: shards within shards are not supported; write it with one kind of shard"
+            )
         per = tuple(s // c for s, c in zip(array.shards, array.chunks, strict=True))
-        self._pipeline, self._spec = _inner(codec, self._spec)
-        checked = any(isinstance(inner, Crc32cCodec) for inner in codec.index_codecs)
+        self._pipeline, self._spec = codec.codec_pipeline, codec._get_chunk_spec(self._spec)
         return ShardIndex(
-            num_bytes=16 * int(np.prod(per)) + (4 if checked else 0),
+            num_bytes=codec._shard_index_size(per),
             is_at_end=codec.index_location == ShardingCodecIndexLocation.end,
             codec=codec,
             chunks_per_shard=per,
         )
 
 
-def open_array(group: zarr.Group, path: str) -> zarr.Array[Any]:
-    """An array of a group.
+def open_array(directory: Path, uri: str) -> zarr.Array[Any]:
+    """An array, read only.
 
     Raises:
-        KeyError: if there is none of that name.
+        CorruptImageError: if there is none.
+        UnsupportedImageError: if its chunks are stored in a way that is not supported.
+        Exception: whatever zarr raises on damaged metadata.
     """
-    found = group[path]
-    if not isinstance(found, zarr.Array):
-        raise KeyError(f"{path} is a group, not an array")
-    return found
+    check_documents(directory)
+    if not any((directory / name).exists() for name in ("zarr.json", ".zarray")):
+        raise CorruptImageError(
+            f"{uri}: its level {directory} is not there; copy the image again from where it came"
+        )
+    _check_storage(read_document(directory / "zarr.json") or {}, uri)
+    try:
+        return zarr.open_array(str(directory), mode="r")
+    except ValueError as error:
+        if type(error).__name__ != "UnknownCodecError":  # zarr and numcodecs have one each
+            raise
+        raise UnsupportedImageError(
+            f"{uri}: one of its codecs is not known here: {error}; write it with zstd or blosc"
+        ) from error
 
 
-def open_group(path: str) -> tuple[zarr.Group, Mapping[str, Any]]:
-    """A group and its attributes, read only."""
-    group = zarr.open_group(path, mode="r")
-    return group, group.attrs.asdict()
-
-
-def _inner(codec: ShardingCodec, outer: ArraySpec) -> tuple[Any, ArraySpec]:
-    spec = codec._get_chunk_spec(outer)
-    return codec.codec_pipeline, spec
+def _check_storage(document: Mapping[str, Any], uri: str) -> None:
+    """Seen before zarr does, which would read such shards whole and only warn of it."""
+    grid = document.get("chunk_grid", {"name": "regular"})["name"]
+    if grid != "regular":
+        raise UnsupportedImageError(
+            f"{uri}: its chunk grid is {grid!r}; write it with chunks of one size"
+        )
+    codecs = [
+        codec if isinstance(codec, str) else codec["name"] for codec in document.get("codecs", ())
+    ]
+    if "sharding_indexed" in codecs and len(codecs) > 1:
+        raise UnsupportedImageError(
+            f"{uri}: codecs {', '.join(codecs)} around its shards are not supported; write it with "
+            "sharding as the only outer codec"
+        )
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -162,11 +183,11 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 class _Loop:
-    """An event loop that is closed when its thread ends, with the one thread that codecs hand their work to."""
+    """An event loop that is closed when its thread ends; codecs run in this thread too."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(1, "foveate-codec"))
+        self._loop.set_default_executor(_SameThread(1))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to its end."""
@@ -174,3 +195,16 @@ class _Loop:
 
     def __del__(self) -> None:
         self._loop.close()
+
+
+class _SameThread(ThreadPoolExecutor):
+    """Runs work where it is handed in. Callers have threads of their own; another hop only costs time."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run now."""
+        done: Future[T] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  # handed on, as every executor does
+            done.set_exception(error)
+        return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import UM_PER_UNIT
 from pipeline.images.pyramid import PixelSize
+from pipeline.images.zarr_documents import dataset_paths
 
 _COLOURS = {"FF0000": "red", "00FF00": "green", "0000FF": "blue"}
 _SHORT = {"r": "red", "g": "green", "b": "blue"}
@@ -23,11 +25,11 @@ class Multiscale:
     axes: tuple[str, ...]
     """Names of the dimensions, y and x last."""
     paths: tuple[str, ...]
-    """Array of each level, finest first, as listed."""
+    """Array of each level, as listed; finest first, if the writer kept to the rules."""
     channels: tuple[Mapping[str, Any], ...]
     """What `omero` says of each channel, if anything."""
-    pixel_size: PixelSize | None
-    """Of level 0."""
+    pixel_sizes: tuple[PixelSize | None, ...]
+    """Of each level, None where it is not said."""
 
 
 def read_multiscale(attributes: Mapping[str, Any], uri: str) -> Multiscale:
@@ -38,12 +40,14 @@ def read_multiscale(attributes: Mapping[str, Any], uri: str) -> Multiscale:
         CorruptImageError: if the metadata contradicts itself.
     """
     ome = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping):
+        raise CorruptImageError(f"{uri}: its OME metadata is no JSON object; write it again")
     if not ome.get("multiscales"):
         raise UnsupportedImageError(f"{uri}: {_what_it_is(ome)}")
     image = ome["multiscales"][0]
     datasets = image["datasets"]
     if not datasets:
-        raise CorruptImageError(f"{uri}: its multiscales list no datasets")
+        raise CorruptImageError(f"{uri}: its multiscales list no datasets; write it again")
     axes = tuple(_axis_name(axis) for axis in image.get("axes", ()))
     if axes[-2:] != ("y", "x"):
         raise UnsupportedImageError(
@@ -53,9 +57,9 @@ def read_multiscale(attributes: Mapping[str, Any], uri: str) -> Multiscale:
     return Multiscale(
         version=str(ome.get("version", image.get("version", "0.4"))),
         axes=axes,
-        paths=tuple(str(dataset["path"]) for dataset in datasets),
+        paths=dataset_paths(attributes, uri),
         channels=tuple((ome.get("omero") or {}).get("channels") or ()),
-        pixel_size=_pixel_size(image, datasets[0]),
+        pixel_sizes=tuple(_pixel_size(image, dataset) for dataset in datasets),
     )
 
 
@@ -79,7 +83,9 @@ def _lower(labels: Sequence[str]) -> list[str]:
 
 
 def _by_colour(channels: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [_COLOURS.get(str(channel.get("color", "")).upper(), "") for channel in channels]
+    return [
+        _COLOURS.get(str(channel.get("color", "")).lstrip("#").upper(), "") for channel in channels
+    ]
 
 
 def _axis_name(axis: Any) -> str:
@@ -98,12 +104,11 @@ def _pixel_size(image: Mapping[str, Any], dataset: Mapping[str, Any]) -> PixelSi
     ]
     if um is None or not scales:
         return None
-    y, x = 1.0, 1.0
-    for scale in scales:
-        y, x = y * float(scale[-2]), x * float(scale[-1])
-    if um >= UM_PER_UNIT["m"]:
-        return PixelSize(y, x, "m")
-    return PixelSize(y * um, x * um, "um")
+    y, x = (math.prod(float(scale[at]) for scale in scales) for at in (-2, -1))
+    if not (0 < y < math.inf and 0 < x < math.inf):
+        return None
+    is_map = um >= UM_PER_UNIT["m"]
+    return PixelSize(y, x, "m") if is_map else PixelSize(y * um, x * um, "um")
 
 
 def _what_it_is(ome: Mapping[str, Any]) -> str:

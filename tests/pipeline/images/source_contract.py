@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,7 +96,7 @@ class SourceContract:
         pyramid = open_source(str(image[0])).pyramid
         pickled = pickle.dumps(pyramid)
 
-        assert pickle.loads(pickled) == pyramid
+        assert pickle.loads(pickled) == pyramid  # made two lines above
         assert len(pickled) < 4096
 
     def test_closed_sources_refuse(self, image: tuple[Path, list[NDArray[Any]]]) -> None:
@@ -114,3 +115,29 @@ class SourceContract:
         assert fingerprint_of(str(image[0])) == source.fingerprint
         assert source.header.transferred_bytes > 0
         assert source.header.num_requests > 0
+
+    def test_costs_are_the_bytes_read(
+        self, image: tuple[Path, list[NDArray[Any]]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Transferred bytes are what the operating system handed over, whatever was read."""
+        source = open_source(str(image[0]))
+        pread, read = os.pread, []
+
+        def recording(descriptor: int, count: int, offset: int) -> bytes:
+            read.append(len(pread(descriptor, count, offset)))
+            return pread(descriptor, count, offset)
+
+        monkeypatch.setattr(os, "pread", recording)
+        costs = [source.read_tile(key).acquisition for key in all_keys(source)]
+
+        assert sum(cost.transferred_bytes for cost in costs) == sum(read)
+        assert sum(cost.num_requests for cost in costs) == len(read)
+        assert all(cost.requested_bytes <= cost.transferred_bytes for cost in costs)
+
+    @pytest.mark.parametrize("key", [(99, 0, 0), (-1, 0, 0), (0, 99999, 0), (0, 0, -1)])
+    def test_wrong_keys_are_told(
+        self, image: tuple[Path, list[NDArray[Any]]], key: tuple[int, int, int]
+    ) -> None:
+        """A tile that does not exist is our own error, never another tile."""
+        with pytest.raises(TileReadError, match="there is no"):
+            open_source(str(image[0])).read_tile(TileKey(*key))

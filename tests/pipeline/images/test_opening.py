@@ -18,6 +18,11 @@ class TestOpenSource:
         with pytest.raises(ImageAccessError, match=r"gone\.tif: cannot be read: No such file"):
             open_source(str(tmp_path / "gone.tif"))
 
+    def test_names_with_zero_bytes(self) -> None:
+        """A name that no file can have is an access error."""
+        with pytest.raises(ImageAccessError, match="zero byte"):
+            open_source("a\0.tif")
+
     def test_empty_files(self, tmp_path: Path) -> None:
         """Zero bytes are a corrupt image."""
         (tmp_path / "a.tif").touch()

@@ -41,6 +41,7 @@ def oracle(path: Path) -> list[NDArray[Any]]:
 FORMS: dict[str, dict[str, Any]] = {
     "v3_zstd": {},
     "v3_sharded": {"shards": (3, 128, 128)},
+    "v3_sharded_index_first": {"shards": {"shape": (3, 128, 128), "index_location": "start"}},
     "v3_one_band_chunks": {"chunk": (1, 64, 64)},
     "v3_gzip": {"compressors": zarr.codecs.GzipCodec()},
     "v3_blosc": {"compressors": zarr.codecs.BloscCodec(cname="lz4")},
@@ -163,15 +164,15 @@ class TestDamage:
         path = write_ome_zarr(tmp_path / "a.zarr", levels_of())
         (path / "0/c/0/1/2").write_bytes(b"not zstd at all")
         source = open_source(str(path))
-        broken = []
+        broken = {}
         for key in all_keys(source):
             try:
                 source.read_tile(key)
             except TileReadError as error:
-                broken.append(key)
-                assert "0/c/0/1/2" in str(error)
+                broken[key] = str(error)
 
-        assert broken == [TileKey(0, 1, 2)]
+        assert list(broken) == [TileKey(0, 1, 2)]
+        assert "0/c/0/1/2" in broken[TileKey(0, 1, 2)]
 
     def test_a_damaged_shard_index_is_an_error(self, tmp_path: Path) -> None:
         """The index's checksum is checked; its tiles are unreadable, not black."""
@@ -192,3 +193,29 @@ class TestDamage:
 
         with pytest.raises(TileReadError, match="not a regular file"):
             open_source(str(path)).read_tile(TileKey(0, 0, 0))
+
+    def test_a_store_that_is_gone_is_not_empty(self, tmp_path: Path) -> None:
+        """Chunks of an image that was moved away are errors, not missing by design."""
+        path = write_ome_zarr(tmp_path / "a.zarr", levels_of())
+        source = open_source(str(path))
+        path.rename(tmp_path / "b.zarr")
+
+        with pytest.raises(TileReadError, match="no longer there"):
+            source.read_tile(TileKey(0, 0, 0))
+
+    def test_cut_shards_are_errors(self, tmp_path: Path) -> None:
+        """A shard that is shorter than its index is damaged."""
+        path = write_ome_zarr(tmp_path / "a.zarr", levels_of(), shards=(3, 128, 128))
+        (path / "0/c/0/0/0").write_bytes(b"short")
+
+        with pytest.raises(TileReadError, match="0/c/0/0/0"):
+            open_source(str(path)).read_tile(TileKey(0, 0, 0))
+
+    def test_other_files_are_not_counted(self, tmp_path: Path) -> None:
+        """What lies beside the chunks costs nothing to scan."""
+        path = write_ome_zarr(tmp_path / "a.zarr", levels_of())
+        before = open_source(str(path)).scan_bytes(0)
+        (path / "0/c/0/0/0.tmp").write_bytes(b"half a chunk")
+        (path / "0/c/0/0/99").write_bytes(b"beyond the image")
+
+        assert open_source(str(path)).scan_bytes(0) == before

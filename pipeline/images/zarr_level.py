@@ -1,0 +1,140 @@
+"""One level of an OME-Zarr: an array, its chunks on disk, and what of them is stored."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import CorruptImageError, UnsupportedImageError
+from pipeline.images.acquisition import Acquisition
+from pipeline.images.disk_file import read_range
+from pipeline.images.pyramid import Level
+from pipeline.images.tiff_plane import MAX_TILE_BYTES
+from pipeline.images.tile import TileKey
+from pipeline.images.zarr_chunks import ChunkLayout
+from pipeline.images.zarr_documents import document_sizes
+from pipeline.images.zarr_shards import ShardIndexes
+
+MAX_BANDS = 65535
+"""As in a TIFF; more is no image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZarrLevel:
+    """An array and where its dimensions stand; y and x are the last two."""
+
+    directory: Path
+    """Of the array's metadata and chunks."""
+    layout: ChunkLayout
+    """Which chunks there are."""
+    channel_axis: int | None
+    """Dimension of the bands; None: there is one band."""
+
+    @property
+    def num_bands(self) -> int:
+        """Bands of the image."""
+        return 1 if self.channel_axis is None else self.layout.shape[self.channel_axis]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Of samples in memory."""
+        return self.layout.dtype.newbyteorder("=")
+
+    def plan(self, finest: ZarrLevel, uri: str) -> Level:
+        """Its place in the pyramid.
+
+        Raises:
+            CorruptImageError: if it does not go with the finest level.
+            UnsupportedImageError: if its tiles are too large, or its samples are no numbers.
+        """
+        shape, chunks, other = self.layout.shape, self.layout.chunks, finest.layout
+        is_alike = shape[:-2] == other.shape[:-2] and self.dtype == finest.dtype
+        if min(*shape, *chunks) < 1 or not is_alike:
+            raise CorruptImageError(
+                f"{uri}: a level of shape {shape}, chunks {chunks}, {self.dtype}, beside one of shape "
+                f"{other.shape}, {finest.dtype}; write the image again"
+            )
+        if self.dtype.kind not in "biuf" or self.num_bands > MAX_BANDS:
+            raise UnsupportedImageError(
+                f"{uri}: {self.num_bands} bands of {self.dtype}; wanted numbers, and at most "
+                f"{MAX_BANDS} bands"
+            )
+        num_bytes = max(prod(chunks), self.num_bands * prod(chunks[-2:])) * self.dtype.itemsize
+        if num_bytes > MAX_TILE_BYTES:
+            raise UnsupportedImageError(
+                f"{uri}: one chunk is {chunks}, {num_bytes} bytes decoded with all its bands; at most "
+                f"{MAX_TILE_BYTES} are read at once: write it in chunks of 256 x 256"
+            )
+        (height, width), (full_height, full_width) = shape[-2:], other.shape[-2:]
+        return Level(
+            height, width, chunks[-2], chunks[-1], full_height / height, full_width / width
+        )
+
+    def chunks_of(self, key: TileKey) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """First band and index of each chunk that holds a tile."""
+        axis, leading = self.channel_axis, len(self.layout.shape) - 2
+        step = self.num_bands if axis is None else self.layout.chunks[axis]
+        for number, first in enumerate(range(0, self.num_bands, step)):
+            before = [number if at == axis else 0 for at in range(leading)]
+            yield first, (*before, key.row, key.col)
+
+    def path_of(self, chunk: tuple[int, ...]) -> Path:
+        """File that holds a chunk."""
+        return self.directory / self.layout.key_of(chunk)
+
+    def read_chunk(
+        self, chunk: tuple[int, ...], indexes: ShardIndexes
+    ) -> tuple[NDArray[np.generic] | None, Acquisition]:
+        """(bands of the chunk, chunk height, chunk width), None where none is stored, and what it cost.
+
+        Raises:
+            Exception: whatever zarr and its codecs raise on damaged data.
+        """
+        path = self.path_of(chunk)
+        if self.layout.shard_index is None:
+            stored = read_range(path, 0, None)
+            num_bytes = 0 if stored is None else len(stored)
+            cost = Acquisition(num_bytes, num_bytes, 1)
+        else:
+            stored, cost = indexes.read_chunk(self.layout, path, chunk)
+        if stored is not None:
+            return self._bands(self.layout.decode(stored)), cost
+        # A store that was moved or unmounted must not pass for one that is empty by design.
+        if not document_sizes(self.directory):
+            raise FileNotFoundError(f"{self.directory} is no longer there")
+        return None, cost
+
+    def stored_bytes(self) -> int:
+        """Payload of all chunks, from the sizes of their files."""
+        index = self.layout.shard_index
+        per_file = 0 if index is None else index.num_bytes
+        return sum(max(0, entry.stat().st_size - per_file) for entry in self._stored_files())
+
+    def _bands(self, samples: NDArray[np.generic]) -> NDArray[np.generic]:
+        leading = samples.ndim - 2
+        at = tuple(slice(None) if axis == self.channel_axis else 0 for axis in range(leading))
+        bands = samples[at]
+        return bands if self.channel_axis is not None else bands[None]
+
+    def _stored_files(self) -> Iterator[os.DirEntry[str]]:
+        """Walked, not asked for one by one: the grid may be vast and hardly anything stored."""
+        pending = [""]
+        while pending:
+            within = pending.pop()
+            try:
+                entries = list(os.scandir(self.directory / within))
+            except FileNotFoundError:
+                continue
+            for entry in entries:
+                key = within + entry.name
+                if re.fullmatch(r"c|[0-9]+", entry.name) and entry.is_dir():
+                    pending.append(f"{key}/")
+                elif self.layout.is_key(key) and entry.is_file():
+                    yield entry

@@ -68,16 +68,13 @@ class ClassifyActor:
 
     def __init__(self, config: ActorConfig) -> None:
         # Here, not above: a driver that only pickles this class must not pay for torch.
-        import cv2
-        import torch
-
         from actors.model_runner import load_runner
+        from actors.worker_process import settle_in
 
-        cv2.setNumThreads(1)  # its threads would fight with ours
-        torch.set_num_threads(config.num_threads)
+        settle_in()
         self._engine: Engine | ModelError
         try:
-            runner = load_runner(config.model)
+            runner = load_runner(config.model, num_threads=config.num_threads)
         except (
             ModelError
         ) as error:  # told by the first call: of an actor's death Ray keeps only the text

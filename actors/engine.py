@@ -1,7 +1,7 @@
 """Many images at once through one model: reads in threads, looks of all images batched as they become ready.
 
-The decisions are the scheduler's; this is the shell that waits, starts reads and runs the model. One thread owns
-all of it; other threads only submit images and post events.
+The decisions are the scheduler's; this is the shell that waits, starts reads and starts the model. One thread owns
+all of it; other threads read, run the model, and post events.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import Self, TypeAlias
 
 from actors.image_tasks import (
     Broke,
@@ -32,9 +32,9 @@ from pipeline.errors import ReadTimeoutError
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
-from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.glimpse import Glimpse, Observation, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan
-from pipeline.walk.scheduler import Limits, Scheduler
+from pipeline.walk.scheduler import Limits, ReadyLook, Scheduler
 from pipeline.walk.walk import LookModel
 
 FILL_PATIENCE_S = 0.003
@@ -88,8 +88,22 @@ class _Submitted:
     job: _Job
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    batch: list[ReadyLook[Pixels]]
+    observations: list[Observation]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ModelBroke:
+    error: Exception
+
+
 class _Closing:
     pass
+
+
+_Any: TypeAlias = Event | _Submitted | _Seen | _ModelBroke | _Closing
 
 
 class Engine:
@@ -99,7 +113,7 @@ class Engine:
         self, plan: WalkPlan, model: LookModel, config: EngineConfig, sink: Sink = lambda _: None
     ) -> None:
         self._model, self._config = model, config
-        self._events: queue.SimpleQueue[Event | _Submitted | _Closing] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
         self._pool: ReadPool[_Subject] = ReadPool(config.num_readers)
         self._tasks = ImageTasks(
             plan=plan,
@@ -111,10 +125,12 @@ class Engine:
         self._scheduler: Scheduler[Pixels] = Scheduler(
             Limits(
                 num_images=config.images_in_flight,
-                num_windows=config.batches_ahead * model.batch_size,
+                num_windows=config.batches_ahead * model.batch_size * model.num_lanes,
                 batch_size=model.batch_size,
             )
         )
+        self._lanes = ThreadPoolExecutor(model.num_lanes, "foveate-model")
+        self._num_busy_lanes = 0
         self._jobs: dict[int, _Job] = {}
         self._num_submitted = 0
         self._reading: set[tuple[int, Position]] = set()
@@ -152,13 +168,13 @@ class Engine:
         self._events.put(_Closing())
         self._thread.join()
         self._pool.close()
+        self._lanes.shutdown()
 
     def _run(self) -> None:
         try:
             while self._jobs or not self._is_closing:
                 self._start_tasks()
-                if self._is_batch_due():
-                    self._run_batch()
+                self._start_batches()
                 self._take_events()
                 self._watch_reads()
         except Exception as error:  # noqa: BLE001  # whoever waits for a result must hear of it
@@ -181,28 +197,38 @@ class Engine:
         work = partial(self._tasks.read, image, _open(self._jobs[image]), glimpse)
         self._pool.submit(work, _Subject(image, glimpse))
 
-    def _is_batch_due(self) -> bool:
-        """Whether to run the model now: a full batch, or what there is when no more comes soon."""
+    def _start_batches(self) -> None:
+        """Give the model what is ready: full batches, or what there is when no more comes soon."""
         deadline = time.monotonic() + FILL_PATIENCE_S
-        while 0 < self._scheduler.num_ready < self._model.batch_size and self._scheduler.is_reading:
+        while self._num_busy_lanes < self._model.num_lanes and self._scheduler.num_ready:
+            is_full = self._scheduler.num_ready >= self._model.batch_size
             left = deadline - time.monotonic()
-            if left <= 0 or not self._take_event(left):
-                break
-            self._start_tasks()
-        return self._scheduler.num_ready > 0
+            if not is_full and self._may_fill_up and left > 0 and self._take_event(left):
+                self._start_tasks()
+                continue
+            self._num_busy_lanes += 1
+            self._lanes.submit(self._look, self._scheduler.next_batch())
 
-    def _run_batch(self) -> None:
-        batch = self._scheduler.next_batch()
-        observations = self._model.look(
-            [look.pixels for look in batch], [look.glimpse.position for look in batch]
-        )
-        for look, observation in zip(batch, observations, strict=True):
-            self._scheduler.observed(look, observation)
+    @property
+    def _may_fill_up(self) -> bool:
+        """Whether what is under way may make more looks ready."""
+        return self._scheduler.is_reading or self._num_busy_lanes > 0
+
+    def _look(self, batch: list[ReadyLook[Pixels]]) -> None:
+        """Run the model; in a lane's thread."""
+        try:
+            observations = self._model.look(
+                [look.pixels for look in batch], [look.glimpse.position for look in batch]
+            )
+        except Exception as error:  # noqa: BLE001  # whoever waits for a result must hear of it
+            self._events.put(_ModelBroke(error))
+        else:
+            self._events.put(_Seen(batch, observations))
 
     def _take_events(self) -> None:
-        """Hear what happened; wait for it only when there is nothing to run."""
-        self._start_tasks()
-        if not self._scheduler.num_ready:
+        """Hear what happened; wait for it when there is nothing to start."""
+        is_idle = self._num_busy_lanes < self._model.num_lanes
+        if not (self._scheduler.num_ready and is_idle):
             self._take_event(WATCH_INTERVAL_S)
         while self._take_event(0):
             pass
@@ -215,7 +241,7 @@ class Engine:
         self._handle(event)
         return True
 
-    def _handle(self, event: Event | _Submitted | _Closing) -> None:
+    def _handle(self, event: _Any) -> None:
         match event:
             case _Submitted(job):
                 self._jobs[self._num_submitted] = job
@@ -223,6 +249,21 @@ class Engine:
                 self._num_submitted += 1
             case _Closing():
                 self._is_closing = True
+            case _ModelBroke(error):
+                raise error
+            case _Seen():
+                self._seen(event)
+            case _:
+                self._hear(event)
+
+    def _seen(self, event: _Seen) -> None:
+        self._num_busy_lanes -= 1
+        for look, observation in zip(event.batch, event.observations, strict=True):
+            self._scheduler.observed(look, observation)
+
+    def _hear(self, event: Event) -> None:
+        """What a reader's thread has to tell."""
+        match event:
             case Opened(image, walk):
                 self._opened(image, walk)
             case Read() | NotRead():

@@ -24,6 +24,10 @@ class LookModel(Protocol):
     def batch_size(self) -> int:
         """Most windows it takes at once."""
 
+    @property
+    def num_lanes(self) -> int:
+        """Calls of `look` that may run side by side."""
+
     def look(
         self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
     ) -> list[Observation]:

@@ -57,7 +57,7 @@ def model() -> ModelDirectory:
 @pytest.fixture(scope="module")
 def runner(model: ModelDirectory) -> ModelRunner:
     """Its network."""
-    return load_runner(model)
+    return load_runner(model, num_threads=2)
 
 
 def alone(record: ImageRecord, plan: WalkPlan, runner: ModelRunner) -> ImageResult:
@@ -207,6 +207,7 @@ class TestEngine:
 
         class Broken:
             batch_size = 4
+            num_lanes = 2
 
             def look(
                 self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from actors.classify_actor import ActorConfig
@@ -17,6 +16,7 @@ from actors.distribution import Workers, classify_on_ray
 from actors.engine import Engine, EngineConfig
 from actors.model_directory import ModelDirectory
 from actors.model_runner import ModelRunner, load_runner
+from actors.worker_process import settle_in
 from jobs.cluster import connected
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
@@ -34,6 +34,7 @@ class Recorder:
     def __init__(self, runner: ModelRunner) -> None:
         self._runner = runner
         self.batch_size = runner.batch_size
+        self.num_lanes = runner.num_lanes
         self.windows: list[NDArray[np.float32]] = []
         self.positions: list[Position] = []
 
@@ -50,8 +51,7 @@ class Recorder:
 
 def figures() -> list[Figure]:
     """Both ratios for the paper's network, and the first for the small one."""
-    torch.set_num_threads(CORES)
-    cv2.setNumThreads(1)
+    settle_in()
     records = archive.slides(NUM_IMAGES)
     model = archive.model("tnet_fmow")
     own, engine = _engine_and_own_rate(model, records)
@@ -81,7 +81,7 @@ def figures() -> list[Figure]:
 
 def _engine_and_own_rate(model: ModelDirectory, records: list[ImageRecord]) -> tuple[float, float]:
     """Images/s of the model on windows in memory and of the engine; in turn, medians of three."""
-    runner = load_runner(model)
+    runner = load_runner(model, num_threads=CORES)
     recorder = Recorder(runner)
     plan = model.config.plan
     with Engine(plan, recorder, EngineConfig()) as engine:
@@ -97,12 +97,16 @@ def _engine_and_own_rate(model: ModelDirectory, records: list[ImageRecord]) -> t
 
 def _own_rate(recorder: Recorder, runner: ModelRunner) -> float:
     size, count = runner.batch_size, len(recorder.windows)
-    full = count - count % size
+    batches = [slice(first, first + size) for first in range(0, count - size + 1, size)]
     started = time.perf_counter()
-    for first in range(0, full, size):
-        batch = slice(first, first + size)
-        runner.look(recorder.windows[batch], recorder.positions[batch])
-    return full / 9 / (time.perf_counter() - started)
+    with ThreadPoolExecutor(runner.num_lanes) as lanes:
+        calls = [
+            lanes.submit(runner.look, recorder.windows[batch], recorder.positions[batch])
+            for batch in batches
+        ]
+        for call in calls:
+            call.result()
+    return len(batches) * size / 9 / (time.perf_counter() - started)
 
 
 def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:

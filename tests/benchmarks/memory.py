@@ -40,9 +40,11 @@ def _measured(side: int) -> dict[str, float]:
 def _main(side: int) -> None:
     from actors.engine import Engine, EngineConfig
     from actors.model_runner import load_runner
+    from actors.worker_process import settle_in
 
     model = archive.model("tnet_fmow")
-    runner = load_runner(model)
+    settle_in()
+    runner = load_runner(model, num_threads=2)
     warm = archive.slides(1)  # the first look loads kernels and codecs, whatever the image
     with Engine(model.config.plan, runner, EngineConfig()) as engine:
         list(engine.classify(warm))

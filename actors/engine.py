@@ -47,7 +47,7 @@ WATCH_INTERVAL_S = 0.5
 class EngineConfig:
     """How much one engine takes on at once."""
 
-    images_in_flight: int = 16
+    images_in_flight: int = 32
     """Images open at once."""
     num_readers: int = 8
     """Threads that read; more for slow storage."""
@@ -130,7 +130,7 @@ class Engine:
             )
         )
         self._lanes = ThreadPoolExecutor(model.num_lanes, "foveate-model")
-        self._num_busy_lanes = 0
+        self._num_batches_out = 0
         self._jobs: dict[int, _Job] = {}
         self._num_submitted = 0
         self._reading: set[tuple[int, Position]] = set()
@@ -198,21 +198,29 @@ class Engine:
         self._pool.submit(work, _Subject(image, glimpse))
 
     def _start_batches(self) -> None:
-        """Give the model what is ready: full batches, or what there is when no more comes soon."""
+        """Give the model what is ready: a full batch ahead per lane, or what there is when no more comes soon."""
         deadline = time.monotonic() + FILL_PATIENCE_S
-        while self._num_busy_lanes < self._model.num_lanes and self._scheduler.num_ready:
-            is_full = self._scheduler.num_ready >= self._model.batch_size
+        while self._has_room and self._scheduler.num_ready:
             left = deadline - time.monotonic()
-            if not is_full and self._may_fill_up and left > 0 and self._take_event(left):
+            if not self._has_full and self._may_fill_up and left > 0 and self._take_event(left):
                 self._start_tasks()
                 continue
-            self._num_busy_lanes += 1
+            self._num_batches_out += 1
             self._lanes.submit(self._look, self._scheduler.next_batch())
+
+    @property
+    def _has_full(self) -> bool:
+        return self._scheduler.num_ready >= self._model.batch_size
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a lane is free; or, for a full batch, whether less than one waits per lane."""
+        return self._num_batches_out < self._model.num_lanes * (2 if self._has_full else 1)
 
     @property
     def _may_fill_up(self) -> bool:
         """Whether what is under way may make more looks ready."""
-        return self._scheduler.is_reading or self._num_busy_lanes > 0
+        return self._scheduler.is_reading or self._num_batches_out > 0
 
     def _look(self, batch: list[ReadyLook[Pixels]]) -> None:
         """Run the model; in a lane's thread."""
@@ -227,8 +235,7 @@ class Engine:
 
     def _take_events(self) -> None:
         """Hear what happened; wait for it when there is nothing to start."""
-        is_idle = self._num_busy_lanes < self._model.num_lanes
-        if not (self._scheduler.num_ready and is_idle):
+        if not (self._scheduler.num_ready and self._has_room):
             self._take_event(WATCH_INTERVAL_S)
         while self._take_event(0):
             pass
@@ -257,7 +264,7 @@ class Engine:
                 self._hear(event)
 
     def _seen(self, event: _Seen) -> None:
-        self._num_busy_lanes -= 1
+        self._num_batches_out -= 1
         for look, observation in zip(event.batch, event.observations, strict=True):
             self._scheduler.observed(look, observation)
 

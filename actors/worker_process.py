@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 
 import cv2
 
-SWITCH_INTERVAL_S = 2e-4
-"""How long a thread may keep the interpreter from the others; Python's 5 ms would stall the model at every layer."""
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _KEEP_BYTES = 2**30
 
@@ -20,7 +17,6 @@ def settle_in() -> None:
     ones with every batch: 13,000 page faults a batch for EfficientNet-B0, half of its time.
     """
     cv2.setNumThreads(1)  # its threads would fight with ours
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):  # glibc
         libc.mallopt(_M_MMAP_THRESHOLD, _KEEP_BYTES)

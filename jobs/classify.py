@@ -77,7 +77,7 @@ def classify(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1)] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
-    in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 16,
+    in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 32,
     read_timeout: Annotated[
         float, typer.Option(help="Longest wait for the pixels of one look, in seconds.", min=0.1)
     ] = 120.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from tests.benchmarks import archive
 from tests.benchmarks.figure import Figure
 
 NUM_IMAGES = 200
+SKIPPED = 40
 CORES = 2
 
 
@@ -55,7 +56,7 @@ def figures() -> list[Figure]:
     records = archive.slides(NUM_IMAGES)
     model = archive.model("tnet_fmow")
     own, engine = _engine_and_own_rate(model, records)
-    ray = _ray_rate(model, records)
+    ray, in_process = _ray_rate(model, records), _rate_after_start(model, records)
     small_own, small = _engine_and_own_rate(archive.model("tnet_small"), records)
     return [
         Figure(
@@ -66,9 +67,9 @@ def figures() -> list[Figure]:
         ),
         Figure(
             what="the same through Ray, one actor, after start-up, of the engine in process",
-            value=f"{ray / engine:.2f}",
+            value=f"{ray / in_process:.2f}",
             wanted="0.9, reach 0.97",
-            detail=f"{ray:.2f} images/s against {engine:.2f}",
+            detail=f"{ray:.2f} images/s against {in_process:.2f}, both from the {SKIPPED}th result on",
         ),
         Figure(
             what="engine with tnet_small (0.2 ms a look: reading is the work)",
@@ -90,7 +91,7 @@ def _engine_and_own_rate(model: ModelDirectory, records: list[ImageRecord]) -> t
     own, engines = [], []
     for _ in range(3):
         with Engine(plan, runner, EngineConfig()) as engine:
-            engines.append(_steady_rate(engine.classify(records)))
+            engines.append(_rate(engine.classify(records)))
         own.append(_own_rate(recorder, runner))
     return float(np.median(own)), float(np.median(engines))
 
@@ -116,13 +117,19 @@ def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:
     config = ActorConfig(model=model, out=out, engine=EngineConfig(), num_threads=CORES)
     with connected(None):
         workers = Workers(count=1, num_cpus=CORES, num_gpus=0)
-        return _steady_rate(classify_on_ray(records, config, workers))
+        return _rate(classify_on_ray(records, config, workers), skipped=SKIPPED)
 
 
-def _steady_rate(
-    results: Iterable[object], clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Results per second from the tenth to the last tenth: without start-up and tail."""
-    times = [clock() for _ in results]
-    first, last = len(times) // 10, len(times) - len(times) // 10 - 1
-    return (last - first) / (times[last] - times[first])
+def _rate_after_start(model: ModelDirectory, records: list[ImageRecord]) -> float:
+    """The engine in process, writing its tables as through Ray."""
+    output = Output(Path("runs/bench/in_process").absolute(), model.config.class_names)
+    output.prepare()
+    runner = load_runner(model, num_threads=CORES)
+    with Engine(model.config.plan, runner, EngineConfig(), sink=output.commit) as engine:
+        return _rate(engine.classify(records), skipped=SKIPPED)
+
+
+def _rate(results: Iterable[object], *, skipped: int = 0) -> float:
+    """Results per second, from the start or from the `skipped`-th result, to the last."""
+    times = [time.perf_counter(), *(time.perf_counter() for _ in results)]
+    return (len(times) - 1 - skipped) / (times[-1] - times[skipped])

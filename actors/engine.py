@@ -10,11 +10,12 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeAlias
 
+from actors.image_job import ImageJob, Subject, opened
 from actors.image_tasks import (
     Broke,
     Concluded,
@@ -27,14 +28,15 @@ from actors.image_tasks import (
     Sink,
     Written,
 )
+from actors.model_lanes import ModelBroke, ModelLanes, Seen
 from actors.read_pool import ReadPool
 from pipeline.errors import ReadTimeoutError
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
-from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan
-from pipeline.walk.scheduler import Limits, ReadyLook, Scheduler
+from pipeline.walk.scheduler import Limits, Scheduler
 from pipeline.walk.walk import LookModel
 
 FILL_PATIENCE_S = 0.003
@@ -59,51 +61,16 @@ class EngineConfig:
     """Longest time that the pixels of one look, or opening one image, may take."""
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    """An image on its way through the engine."""
-
-    record: ImageRecord
-    """The manifest's row."""
-    promise: Future[ImageResult]
-    """What the caller waits for."""
-    started_s: float = 0.0
-    """`time.perf_counter()` when it was opened."""
-    walk: ImageWalk | None = None
-    """The open image."""
-    is_concluded: bool = False
-    """True: its result is being written; whatever comes later is too late."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """What a thread works on: an image as a whole (no glimpse), or one look at it."""
-
-    image: int
-    glimpse: Glimpse | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Submitted:
-    job: _Job
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    batch: list[ReadyLook[Pixels]]
-    observations: list[Observation]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ModelBroke:
-    error: Exception
+    job: ImageJob
 
 
 class _Closing:
     pass
 
 
-_Any: TypeAlias = Event | _Submitted | _Seen | _ModelBroke | _Closing
+_Any: TypeAlias = Event | _Submitted | Seen | ModelBroke | _Closing
 
 
 class Engine:
@@ -114,7 +81,7 @@ class Engine:
     ) -> None:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
-        self._pool: ReadPool[_Subject] = ReadPool(config.num_readers)
+        self._pool: ReadPool[Subject] = ReadPool(config.num_readers)
         self._tasks = ImageTasks(
             plan=plan,
             model=model,
@@ -129,9 +96,8 @@ class Engine:
                 batch_size=model.batch_size,
             )
         )
-        self._lanes = ThreadPoolExecutor(model.num_lanes, "foveate-model")
-        self._num_batches_out = 0
-        self._jobs: dict[int, _Job] = {}
+        self._lanes = ModelLanes(model, self._events.put)
+        self._jobs: dict[int, ImageJob] = {}
         self._num_submitted = 0
         self._reading: set[tuple[int, Position]] = set()
         self._last_watch_s = time.monotonic()
@@ -147,7 +113,7 @@ class Engine:
 
     def submit(self, record: ImageRecord) -> Future[ImageResult]:
         """Classify an image. The future fails only if the model breaks or the result cannot be written."""
-        job = _Job(record, Future())
+        job = ImageJob(record, Future())
         self._events.put(_Submitted(job))
         return job.promise
 
@@ -168,7 +134,7 @@ class Engine:
         self._events.put(_Closing())
         self._thread.join()
         self._pool.close()
-        self._lanes.shutdown()
+        self._lanes.close()
 
     def _run(self) -> None:
         try:
@@ -184,58 +150,38 @@ class Engine:
         for image in self._scheduler.images_to_open():
             job = self._jobs[image]
             job.started_s = time.perf_counter()
-            self._pool.submit(partial(self._tasks.open, image, job.record), _Subject(image))
+            self._pool.submit(partial(self._tasks.open, image, job.record), Subject(image))
         for image, glimpse in self._scheduler.looks_to_read():
             self._start_read(image, glimpse)
         for image in self._scheduler.take_finished():
             job = self._jobs[image]
-            work = partial(self._tasks.conclude, image, _open(job), job.started_s)
-            self._pool.submit(work, _Subject(image))
+            work = partial(self._tasks.conclude, image, opened(job), job.started_s)
+            self._pool.submit(work, Subject(image))
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
         self._reading.add((image, glimpse.position))
-        work = partial(self._tasks.read, image, _open(self._jobs[image]), glimpse)
-        self._pool.submit(work, _Subject(image, glimpse))
+        work = partial(self._tasks.read, image, opened(self._jobs[image]), glimpse)
+        self._pool.submit(work, Subject(image, glimpse))
 
     def _start_batches(self) -> None:
-        """Give the model what is ready: a full batch ahead per lane, or what there is when no more comes soon."""
+        """Give the model what is ready: full batches, or what there is when no more comes soon."""
         deadline = time.monotonic() + FILL_PATIENCE_S
-        while self._has_room and self._scheduler.num_ready:
+        while self._scheduler.num_ready and self._lanes.has_room(is_full=self._is_full):
             left = deadline - time.monotonic()
-            if not self._has_full and self._may_fill_up and left > 0 and self._take_event(left):
+            may_fill_up = self._scheduler.is_reading or self._lanes.is_busy
+            if not self._is_full and may_fill_up and left > 0 and self._take_event(left):
                 self._start_tasks()
                 continue
-            self._num_batches_out += 1
-            self._lanes.submit(self._look, self._scheduler.next_batch())
+            self._lanes.start(self._scheduler.next_batch())
 
     @property
-    def _has_full(self) -> bool:
+    def _is_full(self) -> bool:
+        """Whether a whole batch is ready."""
         return self._scheduler.num_ready >= self._model.batch_size
-
-    @property
-    def _has_room(self) -> bool:
-        """Whether a lane is free; or, for a full batch, whether less than one waits per lane."""
-        return self._num_batches_out < self._model.num_lanes * (2 if self._has_full else 1)
-
-    @property
-    def _may_fill_up(self) -> bool:
-        """Whether what is under way may make more looks ready."""
-        return self._scheduler.is_reading or self._num_batches_out > 0
-
-    def _look(self, batch: list[ReadyLook[Pixels]]) -> None:
-        """Run the model; in a lane's thread."""
-        try:
-            observations = self._model.look(
-                [look.pixels for look in batch], [look.glimpse.position for look in batch]
-            )
-        except Exception as error:  # noqa: BLE001  # whoever waits for a result must hear of it
-            self._events.put(_ModelBroke(error))
-        else:
-            self._events.put(_Seen(batch, observations))
 
     def _take_events(self) -> None:
         """Hear what happened; wait for it when there is nothing to start."""
-        if not (self._scheduler.num_ready and self._has_room):
+        if not (self._scheduler.num_ready and self._lanes.has_room(is_full=self._is_full)):
             self._take_event(WATCH_INTERVAL_S)
         while self._take_event(0):
             pass
@@ -256,15 +202,15 @@ class Engine:
                 self._num_submitted += 1
             case _Closing():
                 self._is_closing = True
-            case _ModelBroke(error):
+            case ModelBroke(error):
                 raise error
-            case _Seen():
+            case Seen():
                 self._seen(event)
             case _:
                 self._hear(event)
 
-    def _seen(self, event: _Seen) -> None:
-        self._num_batches_out -= 1
+    def _seen(self, event: Seen) -> None:
+        self._lanes.came_back()
         for look, observation in zip(event.batch, event.observations, strict=True):
             self._scheduler.observed(look, observation)
 
@@ -322,7 +268,7 @@ class Engine:
         job = self._jobs.get(image)
         if job is not None and not job.is_concluded:
             job.is_concluded = True
-            self._pool.submit(partial(self._tasks.write, image, result), _Subject(image))
+            self._pool.submit(partial(self._tasks.write, image, result), Subject(image))
 
     def _written(self, event: Written) -> None:
         job = self._jobs.pop(event.image, None)
@@ -342,7 +288,7 @@ class Engine:
             if subject.image in self._jobs:
                 self._give_up(subject, self._jobs[subject.image])
 
-    def _give_up(self, subject: _Subject, job: _Job) -> None:
+    def _give_up(self, subject: Subject, job: ImageJob) -> None:
         error = ReadTimeoutError(
             f"{job.record.image_path}: storage did not answer within "
             f"{self._config.read_timeout_s:g} s; check it, or allow more with --read-timeout"
@@ -367,9 +313,3 @@ class Engine:
             event = self._events.get()
             if isinstance(event, _Submitted | _Closing):
                 self._handle(event)
-
-
-def _open(job: _Job) -> ImageWalk:
-    if job.walk is None:
-        raise RuntimeError(f"{job.record.sample_id} is walked before it is open")
-    return job.walk

@@ -15,6 +15,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+CLOSE_TIMEOUT_S = 2.0
+"""How long closing waits for threads; those that are stuck in a system call are left to the end of the process."""
+
 
 @dataclass(slots=True, eq=False)
 class ReadTask(Generic[T]):
@@ -38,6 +41,7 @@ class ReadPool(Generic[T]):
         self._running: set[ReadTask[T]] = set()
         self._lock = threading.Lock()
         self._num_threads = num_threads
+        self._threads: list[threading.Thread] = []
         for _ in range(num_threads):
             self._start_thread()
 
@@ -58,12 +62,20 @@ class ReadPool(Generic[T]):
         return [task.subject for task in overdue]
 
     def close(self) -> None:
-        """Let the threads end after what is queued. Does not wait for stuck ones."""
+        """End the threads after what is queued, and wait for all but the stuck ones.
+
+        A thread that is still letting go of its arrays when the interpreter ends would abort the process.
+        """
         for _ in range(self._num_threads):
             self._tasks.put(None)
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _start_thread(self) -> None:
-        threading.Thread(target=self._serve, name="foveate-read", daemon=True).start()
+        thread = threading.Thread(target=self._serve, name="foveate-read", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _serve(self) -> None:
         while (task := self._tasks.get()) is not None:

@@ -26,6 +26,7 @@ from tests.benchmarks.figure import Figure
 
 NUM_IMAGES = 200
 SKIPPED = 40
+NUM_ROUNDS = 3
 CORES = 2
 
 
@@ -56,7 +57,10 @@ def figures() -> list[Figure]:
     records = archive.slides(NUM_IMAGES)
     model = archive.model("tnet_fmow")
     own, engine = _engine_and_own_rate(model, records)
-    ray, in_process = _ray_rate(model, records), _rate_after_start(model, records)
+    rounds = [
+        (_ray_rate(model, records), _rate_after_start(model, records)) for _ in range(NUM_ROUNDS)
+    ]
+    ray, in_process = (float(np.median(rates)) for rates in zip(*rounds, strict=True))
     small_own, small = _engine_and_own_rate(archive.model("tnet_small"), records)
     return [
         Figure(
@@ -89,7 +93,7 @@ def _engine_and_own_rate(model: ModelDirectory, records: list[ImageRecord]) -> t
         for _ in engine.classify(records[:60]):
             pass
     own, engines = [], []
-    for _ in range(3):
+    for _ in range(NUM_ROUNDS):
         with Engine(plan, runner, EngineConfig()) as engine:
             engines.append(_rate(engine.classify(records)))
         own.append(_own_rate(recorder, runner))

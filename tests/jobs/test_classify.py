@@ -1,76 +1,28 @@
-"""The main job with real Ray processes, real files, real kills."""
+"""The main job with real Ray processes and real files, good and bad."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 import tifffile
 
 from actors.model_directory import open_model
 from actors.model_runner import load_runner
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord, read_images
+from pipeline.manifest import read_images
 from pipeline.walk.image_walk import open_image_walk
 from pipeline.walk.walk import walk
 from tests.conftest import picture
 from tests.image_files import slide, write_ome_zarr
+from tests.jobs.processes import finished, table
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(180)]
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
-
-
-@contextlib.contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """A command in a session of its own, of which nothing is left afterwards."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *map(str, arguments)],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    family: list[psutil.Process] = []
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            family = psutil.Process(process.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for child in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        process.communicate()
-
-
-def finished(*arguments: object) -> tuple[int, str]:
-    """Run a command to its end; exit status, and what it said."""
-    with started(*arguments) as process:
-        out, err = process.communicate(timeout=150)
-    return process.returncode, out + err
-
-
-def table(out: Path, name: str) -> pd.DataFrame:
-    """A table of a run, in a fixed order and without times."""
-    rows = pd.read_parquet(out / name).drop(columns="seconds", errors="ignore")
-    keys = [key for key in ("sample_id", "order", "level") if key in rows]
-    return rows.sort_values(keys, ignore_index=True)
 
 
 def write_manifest(path: Path, images: dict[str, str]) -> Path:
@@ -82,7 +34,6 @@ def write_manifest(path: Path, images: dict[str, str]) -> Path:
     return path
 
 
-NUM_IMAGES = 30
 GOOD = [f"{number:03d}" for number in range(8)]
 
 
@@ -250,90 +201,6 @@ class TestClassify:
         assert after.loc["gone.tif", "status"] == "ok"
         assert after.loc["003", "height_px"] == 777
         assert not table(out, "glimpses").duplicated(["sample_id", "order"]).any()
-
-
-def many(directory: Path, count: int) -> list[ImageRecord]:
-    """Images that take a while: a few slides under many names."""
-    originals = [slide(directory / f"original_{seed}", 1400, 1400, seed=seed) for seed in range(4)]
-    for number in range(count):
-        os.link(originals[number % 4], directory / f"image_{number:03d}.tif")
-    return list(read_images([str(directory)]).records)
-
-
-def full_scan(images: Path, out: Path) -> tuple[object, ...]:
-    """A command that looks everywhere."""
-    options = ("--full-scan", "--in-flight", 2, "--set", "walk.foreground=valid")
-    return ("jobs.cli", "classify", images, "--model", "digits", "--out", out, *options)
-
-
-def the_worker(process: subprocess.Popen[str]) -> psutil.Process:
-    """The one process that reads images."""
-    family = psutil.Process(process.pid).children(recursive=True)
-    [worker] = [child for child in family if "MapWorker" in " ".join(child.cmdline())]
-    return worker
-
-
-def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Poll until something is so; fails when the process ends before."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of images."""
-    directory = tmp_path_factory.mktemp("many")
-    many(directory, NUM_IMAGES)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def expected(images: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tables of a run that nobody disturbed."""
-    out = images.parent / "undisturbed"
-    status, said = finished(*full_scan(images, out))
-    assert status == 0, said
-    return table(out, "predictions"), table(out, "glimpses")
-
-
-class TestKills:
-    def test_a_killed_driver_loses_only_what_was_in_flight(
-        self, images: Path, expected: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
-    ) -> None:
-        """After SIGKILL of the job the same command goes on, and ends with the rows of an undisturbed run."""
-        out = tmp_path / "out"
-        parts = out / "predictions"
-        with started(*full_scan(images, out)) as process:
-            wait_until(lambda: len(list(parts.glob("*.parquet"))) >= 6, process)
-            worker = the_worker(process)
-            process.kill()
-            worker.wait(timeout=30)  # Ray's workers end with their driver
-        num_kept = len(pd.read_parquet(parts))
-        status, said = finished(*full_scan(images, out))
-
-        assert status == 0, said
-        assert 6 <= num_kept < NUM_IMAGES
-        assert f"resuming: {num_kept} of {NUM_IMAGES} images are done" in said
-        pd.testing.assert_frame_equal(table(out, "predictions"), expected[0])
-        pd.testing.assert_frame_equal(table(out, "glimpses"), expected[1])
-
-    def test_a_killed_worker_is_replaced(
-        self, images: Path, expected: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
-    ) -> None:
-        """After SIGKILL of the worker in mid-run every image still has its one row."""
-        out = tmp_path / "out"
-        parts = out / "predictions"
-        with started(*full_scan(images, out)) as process:
-            wait_until(lambda: len(list(parts.glob("*.parquet"))) >= 6, process)
-            the_worker(process).kill()
-            out_text, err_text = process.communicate(timeout=120)
-
-        assert process.returncode == 0, out_text + err_text
-        pd.testing.assert_frame_equal(table(out, "predictions"), expected[0])
-        pd.testing.assert_frame_equal(table(out, "glimpses"), expected[1])
 
 
 class TestModelThatDoesNotLoad:

@@ -14,7 +14,10 @@ from pipeline.errors import UsageError
 OK, BROKE, WRONG_USE, SOME_FAILED = 0, 1, 2, 3
 """Exit statuses: every image classified; the run itself broke; wrong use; some images are `failed`."""
 
-out = Console(soft_wrap=True, highlight=False)
+WIDE = 160
+"""Columns of a table that goes into a file or a pipe, where nobody's window is too narrow."""
+
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 

@@ -42,7 +42,7 @@ class Finding:
     num_levels: int | None = None
     """Stored resolutions."""
     tile: str | None = None
-    """Height x width of a stored tile of the finest level."""
+    """HEIGHTxWIDTH of a stored tile of the finest level."""
     dtype: str | None = None
     """Of the samples."""
     bands: str | None = None
@@ -103,7 +103,7 @@ def _finding(
         height_px=pyramid.height,
         width_px=pyramid.width,
         num_levels=len(pyramid.levels),
-        tile=f"{finest.tile_height} x {finest.tile_width}",
+        tile=f"{finest.tile_height}x{finest.tile_width}",
         dtype=pyramid.dtype,
         bands=_shortened(pyramid.bands),
         pixel_size=f"{size.y:.4g} {size.unit}" if size else None,
@@ -136,7 +136,7 @@ def _show(findings: list[Finding]) -> None:
         table.add_row(
             found.sample_id,
             found.format,
-            f"{found.height_px} x {found.width_px}",
+            f"{found.height_px}x{found.width_px}",
             str(found.num_levels),
             found.tile,
             f"{found.dtype} {found.bands}",
@@ -155,6 +155,9 @@ def _show(findings: list[Finding]) -> None:
 
 
 def _shortened(bands: tuple[str, ...]) -> str:
+    colours = {("red", "green", "blue"): "RGB", ("red", "green", "blue", "alpha"): "RGBA"}
+    if bands in colours:
+        return colours[bands]
     return " ".join(bands) if len(bands) <= 4 else f"{len(bands)} bands"
 
 

@@ -11,12 +11,17 @@ FoveateError
         CorruptImageError       not an image, or one whose structure is broken
         ImageMismatchError      a good image that this model is not made for
         NothingToSeeError       no tissue and no valid data
+        ImageChangedError       not the file any more that was opened
     TileReadError               one stored tile cannot be read; the walk goes around it
         ReadTimeoutError        the storage did not answer in time
+    StorageError                a disk or server does not give its bytes; becomes one of the two above
+        ObjectChangedError      the object is not the one any more that was opened
 
 The networks have a small tree of their own (`models.errors`), because models never imports pipeline.
 A message says what was found, what was wanted, and the way out.
 """
+
+from pipeline.storage.acquisition import Acquisition
 
 
 class FoveateError(Exception):
@@ -42,6 +47,11 @@ class ResumeError(UsageError):
 class ImageError(FoveateError):
     """One image cannot be classified."""
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.cost = Acquisition()
+        """What was read before that was known; filled in on the way up."""
+
 
 class ImageAccessError(ImageError):
     """The file is missing, may not be read, or is not a regular file."""
@@ -63,9 +73,21 @@ class NothingToSeeError(ImageError):
     """No tissue and no valid data was found in the image."""
 
 
+class ImageChangedError(ImageError):
+    """The file changed while it was read."""
+
+
 class TileReadError(FoveateError):
     """One stored tile cannot be read or decoded."""
 
 
 class ReadTimeoutError(TileReadError):
     """The storage did not answer in time."""
+
+
+class StorageError(FoveateError):
+    """A disk or server does not give its bytes."""
+
+
+class ObjectChangedError(StorageError):
+    """The object was replaced or changed since it was opened."""

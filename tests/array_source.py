@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import TileReadError
-from pipeline.images.acquisition import Acquisition
 from pipeline.images.pyramid import Level, PixelSize, Pyramid
-from pipeline.images.source import Fingerprint
-from pipeline.images.tile import Tile, TileKey
+from pipeline.images.source import Source
+from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.fingerprint import Fingerprint
 
 
 @dataclass
-class ArraySource:
+class ArraySource(Source):
     """A pyramid of (C, H, W) arrays."""
 
     levels: list[NDArray[np.generic]]
@@ -28,12 +30,14 @@ class ArraySource:
     broken: frozenset[TileKey] = frozenset()
     missing: frozenset[TileKey] = frozenset()
     stalled: threading.Event | None = None
-    header: Acquisition = field(default_factory=lambda: Acquisition(100, 100, 2, 0.0))
+    header: Acquisition = field(
+        default_factory=lambda: Acquisition(index_bytes=100, transferred_bytes=100, num_requests=2)
+    )
     fingerprint: Fingerprint = field(default_factory=lambda: Fingerprint(1, 2))
     reads: list[TileKey] = field(default_factory=list)
     is_closed: bool = False
 
-    @property
+    @property  # type: ignore[override]  # computed, so that a test may change the levels
     def pyramid(self) -> Pyramid:
         height, width = self.levels[0].shape[1:]
         return Pyramid(
@@ -56,17 +60,22 @@ class ArraySource:
             nodata=self.nodata,
         )
 
-    def read_tile(self, key: TileKey) -> Tile:
+    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        return (self._answer(key) for key in keys)
+
+    def _answer(self, key: TileKey) -> TileAnswer:
         self.reads.append(key)
         if self.stalled is not None:
             self.stalled.wait()
         if key in self.broken:
-            raise TileReadError(f"{self.uri}: tile {key} is broken")
+            return FailedTile(key, TileReadError(f"{self.uri}: tile {key} is broken"))
         if key in self.missing:
-            return Tile(key, None, Acquisition(0, 0, 1, 0.0))
+            return Tile(key, None, Acquisition(num_requests=1))
         region = self.pyramid.levels[key.level].tile_region(key.row, key.col)
         data = self.levels[key.level][:, region.y : region.bottom, region.x : region.right]
-        return Tile(key, data, Acquisition(data.nbytes, data.nbytes, 1, 0.0))
+        size = data.nbytes
+        cost = Acquisition(requested_bytes=size, transferred_bytes=size, num_requests=1)
+        return Tile(key, data, cost)
 
     def scan_bytes(self, level: int) -> int:
         return self.levels[level].nbytes

@@ -11,7 +11,7 @@ from pipeline.errors import TileReadError
 from pipeline.images.input_spec import BandFit
 from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.region import Region
-from pipeline.images.tile import TileKey
+from pipeline.images.tile import FailedTile, TileAnswer, TileKey
 from pipeline.images.tile_reader import TileReader
 
 
@@ -41,27 +41,24 @@ class Canvas:
         canvas = cls(box=box, pixels=np.zeros(shape, np.dtype(pyramid.dtype)))
         if box.clipped(level.height, level.width) != box:
             canvas.valid = np.zeros(shape[:2], np.bool_)
-        for key in pyramid.tiles_in(index, box):
-            canvas._add_tile(tiles, key, level, fit)
+        for answer in tiles.tiles(pyramid.tiles_in(index, box)):
+            canvas._add_tile(answer, level, fit, pyramid)
         return canvas
 
-    def _add_tile(self, tiles: TileReader, key: TileKey, level: Level, fit: BandFit) -> None:
-        region = level.tile_region(key.row, key.col)
+    def _add_tile(self, answer: TileAnswer, level: Level, fit: BandFit, pyramid: Pyramid) -> None:
+        region = level.tile_region(answer.key.row, answer.key.col)
         shared = self.box.intersection(region)
         if shared is None:
             return
-        try:
-            data = tiles.tile(key).data
-        except TileReadError as error:
-            self.failed_tiles += (key,)
+        if isinstance(answer, FailedTile):
+            self.failed_tiles += (answer.key,)
             self.failed_px += shared.area
-            self.error = error
-            data = None
-        if data is None:
+            self.error = answer.error
+        if isinstance(answer, FailedTile) or answer.data is None:
             self._mark(shared, is_valid=np.bool_(False))
             return
-        part = data[:, _rows(shared, region), _cols(shared, region)]  # (stored C, h, w)
-        self._paste(part, shared, fit, tiles.source.pyramid)
+        part = answer.data[:, _rows(shared, region), _cols(shared, region)]  # (stored C, h, w)
+        self._paste(part, shared, fit, pyramid)
 
     def _paste(
         self, part: NDArray[np.generic], shared: Region, fit: BandFit, pyramid: Pyramid

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import (
     CorruptImageError,
+    FoveateError,
     ImageAccessError,
     ImageError,
+    StorageError,
     UnsupportedImageError,
 )
-from pipeline.images.source import Fingerprint, Source
+from pipeline.images.source import Source
+from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
+from pipeline.storage.byte_range import ByteRange, Piece
+from pipeline.storage.disk import DiskStorage
+from pipeline.storage.fingerprint import Fingerprint
+from pipeline.storage.place import is_far, local_path, shown
+from pipeline.storage.storage import Storage
 
 IMAGE_SUFFIXES = frozenset(
     (".svs", ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ndpi", ".scn", ".bif", ".qptiff")
 )
 """Names that are picked up when a directory is searched."""
+START_BYTES = 132
+"""Tell what kind of file it is; DICOM says it last, at byte 128."""
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIN1")
 _OTHER_KINDS = {
@@ -35,37 +43,47 @@ _OTHER_KINDS = {
 }
 
 
-def open_source(uri: str) -> Source:
-    """Open an image. Close it when done.
+def open_source(uri: str, places: AllowedPlaces = EVERYWHERE) -> Source:
+    """Open an image, near or far. Close it when done.
+
+    Args:
+        uri: a path, `file://`, `http(s)://`, `s3://`, `gs://` or `az://`.
+        places: what may be read.
 
     Raises:
         ImageAccessError: if it is missing, may not be read, or is not a regular file.
         UnsupportedImageError: if it is an image of a kind that is not supported.
         CorruptImageError: if it is no image, or a broken one.
     """
-    path = local_path(uri)
-    if "\0" in uri:
-        raise ImageAccessError(f"{uri!r}: a path cannot hold a zero byte; check the list of images")
+    places.check(uri)
     try:
+        if is_far(uri):
+            from pipeline.images.far_opening import open_far  # not above: few need a network
+
+            return open_far(uri, places)
+        path = local_path(uri)
         return _open_directory(path) if path.is_dir() else _open_file(path)
-    except ImageError:
-        raise
+    except StorageError as error:
+        raise ImageAccessError(str(error)) from error
     except OSError as error:
         raise ImageAccessError(
-            f"{path}: cannot be read: {error.strerror or error}; check the path and its permissions"
+            f"{shown(uri)}: cannot be read: {error.strerror or error}; check the path and its permissions"
         ) from error
 
 
-def fingerprint_of(uri: str) -> Fingerprint | None:
+def fingerprint_of(uri: str, places: AllowedPlaces = EVERYWHERE) -> Fingerprint | None:
     """Identity of the stored image as it is now, without opening it; None when it cannot be told."""
     try:
+        places.check(uri)
+        if is_far(uri):
+            from pipeline.images.far_opening import fingerprint_far
+
+            return fingerprint_far(uri, places)
         path = local_path(uri)
         if path.is_dir():
-            from pipeline.images.zarr_documents import fingerprint_of_zarr
-
-            return fingerprint_of_zarr(path)
+            return _fingerprint_directory(path)
         status = path.stat()
-    except (OSError, ImageError):
+    except (OSError, FoveateError):
         return None
     return Fingerprint(status.st_size, status.st_mtime_ns)
 
@@ -75,20 +93,10 @@ def is_zarr_directory(path: Path) -> bool:
     return any((path / name).exists() for name in _ZARR_DOCUMENTS)
 
 
-def local_path(uri: str) -> Path:
-    """The path that a name or a `file://` URL stands for.
+def _fingerprint_directory(path: Path) -> Fingerprint:
+    from pipeline.images.zarr.documents import fingerprint_of_zarr
 
-    Raises:
-        UnsupportedImageError: for other URLs.
-    """
-    if "://" not in uri:
-        return Path(uri)
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
-        raise UnsupportedImageError(
-            f"{uri}: images behind {parts.scheme}:// cannot be read yet; copy it to a disk"
-        )
-    return Path(unquote(parts.path))
+    return fingerprint_of_zarr(DiskStorage(path))
 
 
 def _open_directory(path: Path) -> Source:
@@ -97,43 +105,67 @@ def _open_directory(path: Path) -> Source:
             f"{path}: a directory that is not a Zarr store ({', '.join(_ZARR_DOCUMENTS)} are not in "
             "it); give the images in it, or a glob"
         )
-    from pipeline.images.zarr_source import ZarrSource  # not above: TIFF users never pay for zarr
-
-    return ZarrSource(str(path))
+    return open_store(str(path), DiskStorage(path))
 
 
 def _open_file(path: Path) -> Source:
     # Looked at before it is opened: opening a pipe or a device could wait for ever.
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         raise ImageAccessError(f"{path}: not a regular file; give an image file")
-    if status.st_size == 0:
-        raise CorruptImageError(f"{path}: the file is empty; copy it again from where it came")
-    start = _first_bytes(path)
-    if not start.startswith(_TIFF_STARTS):
-        raise _not_a_tiff(path, start)
-    from pipeline.images.tiff_source import TiffSource  # not above: a driver opens no image
-
-    return TiffSource(str(path))
+    storage = DiskStorage(path)
+    [start] = storage.fetch([ByteRange(count=START_BYTES, is_clipped=True)])
+    return open_object(str(path), storage, start)
 
 
-def _first_bytes(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+def open_object(uri: str, storage: Storage, start: Piece) -> Source:
+    """An image in one object, by how it starts. The storage is closed with it, or when this fails.
+
+    Raises:
+        ImageError: as `open_source`.
+        StorageError: if storage fails.
+    """
+    from pipeline.images.tiff.source import TiffSource  # not above: a driver opens no image
+
     try:
-        return os.pread(descriptor, 132, 0)
-    finally:
-        os.close(descriptor)
+        _check_start(shown(uri), start)
+        return TiffSource(uri, storage, start)
+    except BaseException as error:
+        storage.close()
+        if isinstance(error, ImageError) and not error.cost.num_requests:
+            error.cost = start.as_index
+        raise
 
 
-def _not_a_tiff(path: Path, start: bytes) -> ImageError:
+def open_store(uri: str, storage: Storage, start: Piece | None = None) -> Source:
+    """An OME-Zarr image in many objects. Else as `open_object`."""
+    from pipeline.images.zarr.source import ZarrSource  # not above: TIFF users never pay for zarr
+
+    try:
+        return ZarrSource(uri, storage, start)
+    except BaseException:
+        storage.close()
+        raise
+
+
+def _check_start(name: str, start: Piece) -> None:
+    data = start.checked()
+    if data is None:
+        raise ImageAccessError(f"{name}: not there; check the path")
+    if not data:
+        raise CorruptImageError(f"{name}: the file is empty; copy it again from where it came")
+    if not data.startswith(_TIFF_STARTS):
+        raise _not_a_tiff(name, data)
+
+
+def _not_a_tiff(name: str, start: bytes) -> ImageError:
     kinds = [kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)]
     if start[128:132] == b"DICM":
         kinds = ["a DICOM file"]
     if kinds:
         return UnsupportedImageError(
-            f"{path}: {kinds[0]}; wanted a TIFF or an OME-Zarr: write it as a pyramidal TIFF or OME-Zarr"
+            f"{name}: {kinds[0]}; wanted a TIFF or an OME-Zarr: write it as a pyramidal TIFF or OME-Zarr"
         )
     return CorruptImageError(
-        f"{path}: not an image that is known here (it starts with {start[:8]!r}); wanted a TIFF or an "
+        f"{name}: not an image that is known here (it starts with {start[:8]!r}); wanted a TIFF or an "
         "OME-Zarr"
     )

@@ -86,6 +86,12 @@ class Pyramid:
     """Size of a level-0 pixel, or None when the file does not say."""
     nodata: float | None = None
     """Sample value that means "no data", or None."""
+    crs: str | None = None
+    """Coordinate reference system of the map, such as `EPSG:32618`, or None when it is no map."""
+    transform: tuple[float, float, float, float, float, float] | None = None
+    """(a, b, c, d, e, f): the corner (x, y) of a level-0 pixel lies at (a x + b y + c, d x + e y + f) of the map."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    """What the file says of how it was made (instrument, objective, date, ...): names and values, sorted."""
 
     @property
     def height(self) -> int:

@@ -1,49 +1,54 @@
-"""The contract every image format fulfils: a pyramid, and one stored tile at a time."""
+"""The contract every image format fulfils: a pyramid, and stored tiles, a few at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 
-from pipeline.images.acquisition import Acquisition
 from pipeline.images.pyramid import Pyramid
-from pipeline.images.tile import Tile, TileKey
+from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.fingerprint import Fingerprint
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What tells that a file is the same file as last time."""
-
-    size_bytes: int
-    """Size of the file (of its metadata documents, for a directory store)."""
-    modified_ns: int
-    """Modification time, nanoseconds since 1970."""
-
-
-class Source(Protocol):
+class Source(ABC):
     """An open image. Safe to read from many threads at once."""
 
-    @property
-    def pyramid(self) -> Pyramid:
-        """Structure of the image."""
+    pyramid: Pyramid
+    """Structure of the image."""
+    header: Acquisition
+    """What opening the image cost."""
+    fingerprint: Fingerprint
+    """Identity of the stored image."""
+    is_far: bool = False
+    """True: a read waits for a network, so many should be under way at once."""
 
-    @property
-    def header(self) -> Acquisition:
-        """What opening the image cost."""
+    @abstractmethod
+    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        """Stored tiles, decoded one after another, in the order asked for; bytes of all are fetched together.
 
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """Identity of the stored image."""
-
-    def read_tile(self, key: TileKey) -> Tile:
-        """One stored tile, decoded.
+        Whatever is wrong with a tile is its own answer; never an exception.
 
         Raises:
-            TileReadError: whatever was wrong with it; never another exception.
+            ImageChangedError: if it is no longer the image that was opened.
         """
 
-    def scan_bytes(self, level: int) -> int:
-        """Encoded bytes of all stored tiles of a level, from the index, without reading them."""
+    def read_tile(self, key: TileKey) -> Tile:
+        """One stored tile.
 
+        Raises:
+            TileReadError: whatever was wrong with it.
+            ImageChangedError: if it is no longer the image that was opened.
+        """
+        [answer] = self.read_tiles([key])
+        if isinstance(answer, FailedTile):
+            raise answer.error
+        return answer
+
+    @abstractmethod
+    def scan_bytes(self, level: int) -> int | None:
+        """Encoded bytes of all stored tiles of a level, without reading them; None where no index says it."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Give back handles. Reading afterwards raises `TileReadError`."""
+        """Give back handles. Reading afterwards is answered by `FailedTile`. Closing twice is no error."""

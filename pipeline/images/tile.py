@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images.acquisition import Acquisition
+from pipeline.errors import TileReadError
+from pipeline.storage.acquisition import Acquisition
 
 
 class TileKey(NamedTuple):
@@ -24,10 +25,7 @@ class TileKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
-    """A tile as storage answered for it: present, or missing by design (`data` is None).
-
-    A tile that cannot be read is neither: reading it raises `TileReadError`.
-    """
+    """A tile as storage answered for it: present, or missing by design (`data` is None)."""
 
     key: TileKey
     """Which tile."""
@@ -35,3 +33,21 @@ class Tile:
     """(C, H, W) samples in the stored dtype, cut at the image's edge; None where the file stores nothing on purpose."""
     acquisition: Acquisition = field(default_factory=Acquisition)
     """What reading it cost."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FailedTile:
+    """A tile that could not be read or decoded."""
+
+    key: TileKey
+    """Which tile."""
+    error: TileReadError
+    """Why."""
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    """What trying cost."""
+    is_final: bool = False
+    """True: trying once more is of no use."""
+
+
+TileAnswer: TypeAlias = Tile | FailedTile
+"""What reading a tile comes to."""

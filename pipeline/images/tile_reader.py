@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from typing import TypeAlias
 
 from pipeline.errors import TileReadError
-from pipeline.images.acquisition import Acquisition
 from pipeline.images.source import Source
-from pipeline.images.tile import Tile, TileKey
+from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.images.tile_cache import TileCache
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.byte_range import total
 
-NUM_TRIES = 2
-"""A tile that fails is read once more before it counts as failed."""
+MAX_TOGETHER = 64
+"""Tiles that are fetched at once; bounds the encoded and decoded bytes in hand."""
 
+_Flight: TypeAlias = Future[TileAnswer]
 _numbers = itertools.count()
 
 
 class TileReader:
     """Reads tiles of one source through the shared cache. Safe to use from many threads.
 
-    Two threads that want the same tile wait for one read. A tile that failed stays failed: it is
-    not asked for again, so a dead storage costs its timeout once per tile.
+    Two threads that want the same tile wait for one read. A tile that fails is read once more; then it
+    stays failed: it is not asked for again, so a dead storage costs its timeout once per tile.
     """
 
     def __init__(self, source: Source, cache: TileCache) -> None:
@@ -30,79 +34,115 @@ class TileReader:
         self._cache = cache
         self._number = next(_numbers)
         self._lock = threading.Lock()
-        self._in_flight: dict[TileKey, Future[Tile]] = {}
-        self._failures: dict[TileKey, TileReadError] = {}
+        self._in_flight: dict[TileKey, _Flight] = {}
+        self._failures: dict[TileKey, FailedTile] = {}
         self._acquisitions: dict[TileKey, Acquisition] = {}
 
+    def tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        """Tiles in the order asked for, from the cache or from storage, fetched together.
+
+        Raises:
+            ImageChangedError: if it is no longer the image that was opened.
+        """
+        for start in range(0, len(keys), MAX_TOGETHER):
+            yield from self._together(keys[start : start + MAX_TOGETHER])
+
     def tile(self, key: TileKey) -> Tile:
-        """The tile, from the cache or from storage.
+        """One tile.
 
         Raises:
             TileReadError: if it cannot be read, now or earlier.
+            ImageChangedError: if it is no longer the image that was opened.
         """
-        with self._lock:
-            if key in self._failures:
-                raise self._failures[key]
-            cached = self._cache.get((self._number, key))
-            if cached is not None:
-                return cached
-            flight = self._in_flight.get(key)
-            is_mine = flight is None
-            if flight is None:
-                flight = self._in_flight[key] = Future()
-        if is_mine:
-            self._fetch(key, flight)
-        return flight.result()
+        [answer] = self.tiles([key])
+        if isinstance(answer, FailedTile):
+            raise answer.error
+        return answer
 
     @property
     def acquisitions(self) -> dict[TileKey, Acquisition]:
-        """What each tile cost so far, repeated reads summed."""
+        """What each tile cost so far, failed and repeated reads too."""
         with self._lock:
             return dict(self._acquisitions)
+
+    @property
+    def cost(self) -> Acquisition:
+        """Of the header and all tiles so far."""
+        return self.source.header + total(self.acquisitions.values())
 
     @property
     def failures(self) -> dict[TileKey, TileReadError]:
         """Tiles that could not be read, and why."""
         with self._lock:
-            return dict(self._failures)
+            return {key: failed.error for key, failed in self._failures.items()}
 
     def abandon(self, error: TileReadError) -> None:
         """Count every tile that is being read right now as failed; storage does not answer for it."""
         with self._lock:
             stuck = list(self._in_flight.items())
-            self._failures.update((key, error) for key, _ in stuck)
+            self._failures.update((key, FailedTile(key, error)) for key, _ in stuck)
             self._in_flight.clear()
-        for _, flight in stuck:
-            flight.set_exception(error)
+        for key, flight in stuck:
+            flight.set_result(FailedTile(key, error))
 
     def close(self) -> None:
         """Close the source and give back the cache's memory."""
         self._cache.forget(self._number)
         self.source.close()
 
-    def _fetch(self, key: TileKey, flight: Future[Tile]) -> None:
-        try:
-            tile = self._read(key)
-        except TileReadError as error:
-            with self._lock:
-                if self._in_flight.pop(key, None) is flight:  # else abandoned meanwhile
-                    self._failures[key] = error
-                    flight.set_exception(error)
-            return
+    def _together(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        known: dict[TileKey, TileAnswer | _Flight] = {}
+        mine: dict[TileKey, _Flight] = {}
         with self._lock:
-            if self._in_flight.pop(key, None) is flight:
-                self._keep(key, tile)
-                flight.set_result(tile)
+            for key in keys:
+                answer = self._known(key)
+                if answer is None:
+                    answer = mine[key] = self._in_flight[key] = Future()
+                known[key] = answer
+        if mine:
+            self._fetch(
+                mine
+            )  # all of them, before waiting for anybody else's: so nobody waits in a circle
+        for key in keys:
+            found = known[key]
+            yield found.result() if isinstance(found, Future) else found
 
-    def _keep(self, key: TileKey, tile: Tile) -> None:
-        self._cache.put((self._number, key), tile)
-        known = self._acquisitions.get(key, Acquisition())
-        self._acquisitions[key] = known + tile.acquisition
+    def _known(self, key: TileKey) -> TileAnswer | _Flight | None:
+        if key in self._failures:
+            return self._failures[key]
+        return self._cache.get((self._number, key)) or self._in_flight.get(key)
 
-    def _read(self, key: TileKey) -> Tile:
-        for _ in range(NUM_TRIES - 1):
-            try:
-                return self.source.read_tile(key)
-            except TileReadError:
-                continue
-        return self.source.read_tile(key)
+    def _fetch(self, mine: dict[TileKey, _Flight]) -> None:
+        try:
+            again = self._read(mine, list(mine), is_last=False)
+            if again:
+                self._read(mine, again, is_last=True)
+        except BaseException as error:
+            with self._lock:
+                lost = [key for key in mine if self._in_flight.pop(key, None) is mine[key]]
+            for key in lost:
+                mine[key].set_exception(error)
+            raise
+
+    def _read(
+        self, mine: dict[TileKey, _Flight], keys: Sequence[TileKey], *, is_last: bool
+    ) -> list[TileKey]:
+        """Read tiles and settle their flights; returns those that are worth another try."""
+        again = []
+        for answer in self.source.read_tiles(keys):
+            key = answer.key
+            with self._lock:
+                known = self._acquisitions.get(key, Acquisition())
+                self._acquisitions[key] = known + answer.acquisition
+                if isinstance(answer, FailedTile) and not (is_last or answer.is_final):
+                    again.append(key)
+                elif self._in_flight.pop(key, None) is mine[key]:  # else abandoned meanwhile
+                    self._settle(key, answer)
+                    mine[key].set_result(answer)
+        return again
+
+    def _settle(self, key: TileKey, answer: TileAnswer) -> None:
+        if isinstance(answer, FailedTile):
+            self._failures[key] = answer
+        else:
+            self._cache.put((self._number, key), answer)

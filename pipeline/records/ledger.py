@@ -10,10 +10,10 @@ from operator import add
 
 import numpy as np
 
-from pipeline.images.acquisition import Acquisition
 from pipeline.images.region import Region
 from pipeline.images.source import Source
 from pipeline.images.tile import TileKey
+from pipeline.storage.acquisition import Acquisition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,8 @@ class LevelCost:
     """Different pixels of the level that were shown to the model."""
     acquisition: Acquisition
     """Bytes, requests and seconds."""
-    full_scan_bytes: int
-    """Encoded bytes of all tiles of the level."""
+    full_scan_bytes: int | None
+    """Encoded bytes of all tiles of the level; None where no index says it (a Zarr store on a server)."""
 
 
 def level_costs(
@@ -48,17 +48,18 @@ def level_costs(
         acquisitions: cost of each tile that was read.
         boxes: per level, the regions (pixels of that level) that were shown to the model.
     """
-    return (_header_cost(source), *_costs_of_levels(source, acquisitions, boxes))
+    return (header_cost(source.header), *_costs_of_levels(source, acquisitions, boxes))
 
 
-def _header_cost(source: Source) -> LevelCost:
+def header_cost(read: Acquisition) -> LevelCost:
+    """What was read that belongs to no level."""
     return LevelCost(
         level=None,
         tiles_total=0,
         tiles_read=0,
         pixels_total=0,
         pixels_read=0,
-        acquisition=source.header,
+        acquisition=read,
         full_scan_bytes=0,
     )
 

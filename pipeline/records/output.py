@@ -21,7 +21,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.records.result import ImageResult
-from pipeline.records.tables import GLIMPSES, LEDGER, TABLES, predictions_schema, tables_of
+from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema, tables_of
 
 _NEW, _OLD = ".new", ".old"
 
@@ -101,6 +101,7 @@ class Output:
 
     def _schema(self, table: str) -> pa.Schema:
         return {
+            "images": IMAGES,
             "ledger": LEDGER,
             "glimpses": GLIMPSES,
             "predictions": predictions_schema(self.class_names),

@@ -10,12 +10,14 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.images.acquisition import Acquisition
+from pipeline.errors import ImageError
+from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
-from pipeline.images.source import Fingerprint
 from pipeline.images.tile import TileKey
 from pipeline.manifest import ImageRecord
-from pipeline.records.ledger import LevelCost, level_costs
+from pipeline.records.ledger import LevelCost, header_cost, level_costs
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.traversal import Combine
@@ -46,8 +48,8 @@ class Prediction:
     """Level-0 columns."""
     bytes_read: int
     """Bytes transferred in all, header and index included."""
-    full_scan_bytes: int
-    """Encoded bytes of the finest level."""
+    full_scan_bytes: int | None
+    """Encoded bytes of the finest level; None where no index says it."""
     seconds: float
     """From opening to the last look."""
     fingerprint: Fingerprint
@@ -66,6 +68,8 @@ class Failure:
     """What was found, what was wanted, and the way out."""
     seconds: float
     """Time spent on it."""
+    bytes_read: int = 0
+    """Bytes transferred before that was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +104,16 @@ class ImageResult:
     """Its looks, in order."""
     ledger: tuple[LevelCost, ...] = ()
     """Its costs: header, then levels."""
+    pyramid: Pyramid | None = None
+    """What the image is, if it could be opened."""
 
 
 def failed(record: ImageRecord, error: BaseException, seconds: float) -> ImageResult:
     """The result of an image that could not be classified."""
     text = str(error) or type(error).__name__
-    return ImageResult(outcome=Failure(record=record, error=text, seconds=seconds))
+    cost = error.cost if isinstance(error, ImageError) else Acquisition()
+    failure = Failure(record=record, error=text, seconds=seconds, bytes_read=cost.transferred_bytes)
+    return ImageResult(outcome=failure, ledger=(header_cost(cost),) if cost.num_requests else ())
 
 
 def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResult:
@@ -114,9 +122,8 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
     acquisitions = image.tiles.acquisitions
     ledger = level_costs(source, acquisitions, _boxes(image))
     if not looks:
-        return ImageResult(
-            outcome=_nothing_seen(image, time.perf_counter() - started_s), ledger=ledger
-        )
+        failure = _nothing_seen(image, time.perf_counter() - started_s)
+        return ImageResult(outcome=failure, ledger=ledger, pyramid=image.pyramid)
     so_far = combine(np.stack([look.kept for look in looks]))  # (L, K)
     return ImageResult(
         outcome=Prediction(
@@ -136,6 +143,7 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
         ),
         glimpses=_glimpse_rows(image, so_far, acquisitions),
         ledger=ledger,
+        pyramid=image.pyramid,
     )
 
 
@@ -151,6 +159,7 @@ def _nothing_seen(image: ImageWalk, seconds: float) -> Failure:
     reason = errors[0] if errors else "there was nothing to look at"
     return Failure(
         record=image.record,
+        bytes_read=image.tiles.cost.transferred_bytes,
         error=f"{image.record.image_path}: no look could be taken: {reason}",
         seconds=seconds,
     )

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipeline.images.source import Fingerprint
 from pipeline.manifest import ImageRecord
+from pipeline.storage.fingerprint import Fingerprint
 
-COLUMNS = ("sample_id", "image_path", "status", "source_size_bytes", "source_modified_ns")
+COLUMNS = (
+    "sample_id",
+    "image_path",
+    "status",
+    "source_size_bytes",
+    "source_modified_ns",
+    "source_etag",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ def finished_images(predictions: pa.Table) -> dict[str, FinishedImage]:
     return {
         row["sample_id"]: FinishedImage(
             row["image_path"],
-            Fingerprint(row["source_size_bytes"], row["source_modified_ns"]),
+            Fingerprint(row["source_size_bytes"], row["source_modified_ns"], row["source_etag"]),
         )
         for row in predictions.to_pylist()
         if row["status"] != "failed"

@@ -34,7 +34,9 @@ class Tally:
     bytes_read: int = 0
     """Bytes transferred."""
     full_scan_bytes: int = 0
-    """Encoded bytes of the finest level of the classified images."""
+    """Encoded bytes of the finest level of the classified images, where it is known."""
+    compared_bytes: int = 0
+    """Bytes transferred of those images."""
     failures: list[tuple[str, str]] = field(default_factory=list)
     """Id and error of the first failed images."""
 
@@ -62,13 +64,15 @@ class Tally:
 
     def _add(self, row: dict[str, object], known: frozenset[str]) -> None:
         self.by_status[str(row["status"])] += 1
+        self.bytes_read += _number(row["bytes_read"])
         if row["status"] == "failed":
             if len(self.failures) < MAX_FAILURES_SHOWN:
                 self.failures.append((str(row["sample_id"]), str(row["error"])))
             return
         self.by_label[str(row["label"])] += 1
         self.looks += _number(row["num_glimpses"])
-        self.bytes_read += _number(row["bytes_read"])
+        if row["full_scan_bytes"] is not None:
+            self.compared_bytes += _number(row["bytes_read"])
         self.full_scan_bytes += _number(row["full_scan_bytes"])
         if row["true_label"] in known:
             self.labelled += 1
@@ -107,7 +111,7 @@ def readable_bytes(count: float) -> str:
 
 def _facts(run: Run, tally: Tally) -> list[str]:
     totals = run.totals
-    share = tally.bytes_read / tally.full_scan_bytes if tally.full_scan_bytes else None
+    share = tally.compared_bytes / tally.full_scan_bytes if tally.full_scan_bytes else None
     saved = "" if share is None else f" ({share:.2%} of a full scan of the same files)"
     counts = (
         f"{totals.images}: {totals.ok} ok, {totals.degraded} degraded, {totals.failed} failed "

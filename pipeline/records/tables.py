@@ -7,12 +7,33 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from pipeline.images.pyramid import Pyramid
+from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import LevelCost
 from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
 
-TABLES = ("ledger", "glimpses", "predictions")
+TABLES = ("images", "ledger", "glimpses", "predictions")
 """In the order of writing: an image is finished when its prediction is there."""
 
+IMAGES = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("image_path", pa.string()),
+        ("format", pa.string()),
+        ("height_px", pa.int64()),
+        ("width_px", pa.int64()),
+        ("num_levels", pa.int32()),
+        ("dtype", pa.string()),
+        ("bands", pa.list_(pa.string())),
+        ("pixel_size_y", pa.float64()),
+        ("pixel_size_x", pa.float64()),
+        ("pixel_size_unit", pa.string()),
+        ("nodata", pa.float64()),
+        ("crs", pa.string()),
+        ("transform", pa.list_(pa.float64())),
+        ("metadata", pa.map_(pa.string(), pa.string())),
+    ]
+)
 GLIMPSES = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -41,6 +62,8 @@ LEDGER = pa.schema(
         ("pixels_total", pa.int64()),
         ("pixels_read", pa.int64()),
         ("requested_bytes", pa.int64()),
+        ("gap_bytes", pa.int64()),
+        ("index_bytes", pa.int64()),
         ("transferred_bytes", pa.int64()),
         ("requests", pa.int64()),
         ("seconds", pa.float64()),
@@ -71,6 +94,7 @@ def predictions_schema(class_names: Sequence[str]) -> pa.Schema:
             ("width_px", pa.int64()),
             ("source_size_bytes", pa.int64()),
             ("source_modified_ns", pa.int64()),
+            ("source_etag", pa.string()),
         ]
     )
 
@@ -78,7 +102,11 @@ def predictions_schema(class_names: Sequence[str]) -> pa.Schema:
 def tables_of(result: ImageResult, class_names: Sequence[str]) -> dict[str, pa.Table]:
     """The rows of one image, per table."""
     sample_id = result.outcome.record.sample_id
+    found = result.pyramid
     return {
+        "images": pa.Table.from_pylist(
+            [] if found is None else [_image_row(result.outcome.record, found)], IMAGES
+        ),
         "ledger": pa.Table.from_pylist(
             [_ledger_row(sample_id, cost) for cost in result.ledger], LEDGER
         ),
@@ -101,7 +129,7 @@ def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> d
         "true_label": outcome.record.label,
         "split": outcome.record.split,
         "num_glimpses": 0,
-        "bytes_read": 0,
+        "bytes_read": outcome.bytes_read,
     }
     if isinstance(outcome, Failure):
         return row
@@ -114,12 +142,33 @@ def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> d
         "confidence": probabilities[outcome.class_index],
         "num_glimpses": outcome.num_glimpses,
         "stop_reason": outcome.stop_reason,
-        "bytes_read": outcome.bytes_read,
         "full_scan_bytes": outcome.full_scan_bytes,
         "height_px": outcome.height_px,
         "width_px": outcome.width_px,
         "source_size_bytes": outcome.fingerprint.size_bytes,
         "source_modified_ns": outcome.fingerprint.modified_ns,
+        "source_etag": outcome.fingerprint.etag,
+    }
+
+
+def _image_row(record: ImageRecord, pyramid: Pyramid) -> dict[str, object]:
+    size = pyramid.pixel_size
+    return {
+        "sample_id": record.sample_id,
+        "image_path": record.image_path,
+        "format": pyramid.format,
+        "height_px": pyramid.height,
+        "width_px": pyramid.width,
+        "num_levels": len(pyramid.levels),
+        "dtype": pyramid.dtype,
+        "bands": list(pyramid.bands),
+        "pixel_size_y": None if size is None else size.y,
+        "pixel_size_x": None if size is None else size.x,
+        "pixel_size_unit": None if size is None else size.unit,
+        "nodata": pyramid.nodata,
+        "crs": pyramid.crs,
+        "transform": pyramid.transform,
+        "metadata": list(pyramid.metadata),
     }
 
 
@@ -154,6 +203,8 @@ def _ledger_row(sample_id: str, cost: LevelCost) -> dict[str, object]:
         "pixels_total": cost.pixels_total,
         "pixels_read": cost.pixels_read,
         "requested_bytes": read.requested_bytes,
+        "gap_bytes": read.gap_bytes,
+        "index_bytes": read.index_bytes,
         "transferred_bytes": read.transferred_bytes,
         "requests": read.num_requests,
         "seconds": read.seconds,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pipeline.errors import ImageMismatchError
+from pipeline.errors import ImageError, ImageMismatchError
 from pipeline.images.foreground import Foreground, find_foreground, read_mask
 from pipeline.images.input_spec import BandFit, InputSpec, finest_side, fit_bands
 from pipeline.images.opening import open_source
@@ -16,6 +16,7 @@ from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import Window, WindowPlan, WindowReader
 from pipeline.manifest import ImageRecord
+from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Position
@@ -76,6 +77,8 @@ class WalkPlan:
     """What the model wants to be shown."""
     walk: WalkConfig
     """How it walks."""
+    places: AllowedPlaces = EVERYWHERE
+    """Where its images may lie."""
 
 
 def open_image_walk(
@@ -86,7 +89,7 @@ def open_image_walk(
     Raises:
         ImageError: if the image cannot be opened, does not fit the model, or shows nothing.
     """
-    source = open_source(record.image_path)
+    source = open_source(record.image_path, plan.places)
     try:
         return walk_of(source, record, plan, combine=combine, cache=cache)
     except BaseException:
@@ -99,10 +102,14 @@ def walk_of(
 ) -> ImageWalk:
     """Plan the first looks at an image that is open already. Raises as `open_image_walk`."""
     pyramid = described(source.pyramid, record)
-    fit = fit_bands(plan.spec, pyramid)
-    geometry = geometry_of(pyramid, plan)
     tiles = TileReader(source, cache)
-    roots = _roots(record, plan, geometry, _View(pyramid, tiles, fit))
+    try:
+        fit = fit_bands(plan.spec, pyramid)
+        geometry = geometry_of(pyramid, plan)
+        roots = _roots(record, plan, geometry, _View(pyramid, tiles, fit))
+    except ImageError as error:
+        error.cost = tiles.cost
+        raise
     return ImageWalk(
         record=record,
         pyramid=pyramid,
@@ -154,6 +161,7 @@ def _roots(
 ) -> Iterator[Glimpse]:
     foreground: Foreground | None
     if record.mask_path is not None:
+        plan.places.check(record.mask_path)
         foreground = read_mask(Path(record.mask_path), view.pyramid)
     else:
         foreground = find_foreground(view.tiles, view.fit, plan.walk.foreground)

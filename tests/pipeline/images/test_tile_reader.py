@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import ReadTimeoutError, TileReadError
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
-from pipeline.images.tile_reader import NUM_TRIES, TileReader
+from pipeline.images.tile_reader import TileReader
 from tests.array_source import ArraySource
 
 PIXELS = np.arange(64 * 64, dtype=np.uint16).reshape(1, 64, 64)
@@ -40,7 +40,7 @@ class TestTileReader:
             with pytest.raises(TileReadError):
                 reader.tile(KEY)
 
-        assert source.reads == [KEY] * NUM_TRIES
+        assert source.reads == [KEY] * 2
         assert set(reader.failures) == {KEY}
 
     def test_costs_are_summed_over_repeated_reads(self) -> None:

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.images.acquisition import Acquisition
+from pipeline.images.pyramid import Level, PixelSize, Pyramid
 from pipeline.images.region import Region
-from pipeline.images.source import Fingerprint
 from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
 from pipeline.records.tables import TABLES
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse, Position
 
 CLASSES = ("cat", "dog")
@@ -49,7 +50,9 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
         tiles_read=2,
         pixels_total=900,
         pixels_read=100,
-        acquisition=Acquisition(10, 20, 3, 0.5),
+        acquisition=Acquisition(
+            requested_bytes=10, transferred_bytes=20, num_requests=3, seconds=0.5
+        ),
         full_scan_bytes=1000,
     )
     return ImageResult(
@@ -70,6 +73,18 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
         ),
         glimpses=rows,
         ledger=(cost,),
+        pyramid=Pyramid(
+            uri=f"/{sample_id}.tif",
+            format="geotiff",
+            levels=(Level(100, 200, 64, 64, 1.0, 1.0),),
+            dtype="uint8",
+            bands=("red", "green"),
+            pixel_size=PixelSize(10.0, 20.0, "m"),
+            nodata=0.0,
+            crs="EPSG:32618",
+            transform=(20.0, 0.0, 5e5, 0.0, -10.0, 4e6),
+            metadata=(("Model", "a"), ("Scanner", "b")),
+        ),
     )
 
 

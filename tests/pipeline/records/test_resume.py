@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ResumeError
-from pipeline.images.source import Fingerprint
 from pipeline.manifest import ImageRecord
 from pipeline.records.resume import FinishedImage, plan_resumption
 from pipeline.records.run import refuse_other_settings
+from pipeline.storage.fingerprint import Fingerprint
 
 RECORDS = tuple(ImageRecord(sample_id=name, image_path=f"/{name}") for name in "abcd")
 NOW = {f"/{name}": Fingerprint(10, 1) for name in "abc"}

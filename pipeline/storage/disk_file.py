@@ -7,7 +7,8 @@ import stat
 import threading
 from pathlib import Path
 
-from pipeline.images.source import Fingerprint
+from pipeline.errors import ObjectChangedError
+from pipeline.storage.fingerprint import Fingerprint
 
 
 class DiskFile:
@@ -25,31 +26,28 @@ class DiskFile:
         self._lock = threading.Lock()
         self._num_users = 1  # the owner is one; the descriptor lives as long as there are any
         self._is_open = True
-        status = os.fstat(self._descriptor)
-        self.size_bytes = status.st_size
-        self.fingerprint = Fingerprint(status.st_size, status.st_mtime_ns)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it was not closed yet."""
-        return self._is_open
+        self._path = path
+        self.fingerprint = _fingerprint(self._descriptor)
+        self.size_bytes = self.fingerprint.size_bytes
 
     def read(self, offset: int, count: int) -> bytes:
         """Exactly `count` bytes.
 
         Raises:
             ValueError: if the file is closed, or ends before.
+            ObjectChangedError: if it was written to since it was opened.
             OSError: if storage fails.
         """
         self._enter()
         try:
+            if _fingerprint(self._descriptor) != self.fingerprint:
+                raise ObjectChangedError(
+                    f"{self._path}: the file changed while it was read; run again when nothing "
+                    "writes to it"
+                )
             return _read_exactly(self._descriptor, offset, count, self.size_bytes)
         finally:
             self._leave()
-
-    def duplicate(self) -> int:
-        """A descriptor of its own for a library that closes what it is given."""
-        return os.dup(self._descriptor)
 
     def close(self) -> None:
         """No reads from now on; those under way finish. Closing twice is no error."""
@@ -72,23 +70,9 @@ class DiskFile:
             os.close(self._descriptor)
 
 
-def read_range(path: Path, offset: int, count: int | None) -> bytes | None:
-    """Bytes of a file, all from `offset` on where `count` is None; None if there is no file.
-
-    Raises:
-        ValueError: if the file ends before.
-        OSError: if it is not a regular file, or storage fails.
-    """
-    try:
-        descriptor = _open_regular(path)
-    except FileNotFoundError:
-        return None
-    try:
-        size = os.fstat(descriptor).st_size
-        wanted = size - offset if count is None else count
-        return _read_exactly(descriptor, offset, wanted, size)
-    finally:
-        os.close(descriptor)
+def _fingerprint(descriptor: int) -> Fingerprint:
+    status = os.fstat(descriptor)
+    return Fingerprint(status.st_size, status.st_mtime_ns)
 
 
 def _open_regular(path: str | Path) -> int:

@@ -1,26 +1,19 @@
-"""One level of an OME-Zarr: an array, its chunks on disk, and what of them is stored."""
+"""One level of an OME-Zarr: an array, and which of its chunks hold a tile."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
-from pipeline.images.acquisition import Acquisition
-from pipeline.images.disk_file import read_range
 from pipeline.images.pyramid import Level
-from pipeline.images.tiff_plane import MAX_TILE_BYTES
+from pipeline.images.tiff.plane import MAX_TILE_BYTES
 from pipeline.images.tile import TileKey
-from pipeline.images.zarr_chunks import ChunkLayout
-from pipeline.images.zarr_documents import document_sizes
-from pipeline.images.zarr_shards import ShardIndexes
+from pipeline.images.zarr.chunks import ChunkLayout
 
 MAX_BANDS = 65535
 """As in a TIFF; more is no image."""
@@ -30,8 +23,10 @@ MAX_BANDS = 65535
 class ZarrLevel:
     """An array and where its dimensions stand; y and x are the last two."""
 
-    directory: Path
-    """Of the array's metadata and chunks."""
+    path: str
+    """Of the array within the image."""
+    document: str
+    """Name of its metadata document."""
     layout: ChunkLayout
     """Which chunks there are."""
     channel_axis: int | None
@@ -85,56 +80,18 @@ class ZarrLevel:
             before = [number if at == axis else 0 for at in range(leading)]
             yield first, (*before, key.row, key.col)
 
-    def path_of(self, chunk: tuple[int, ...]) -> Path:
-        """File that holds a chunk."""
-        return self.directory / self.layout.key_of(chunk)
+    def key_of(self, chunk: tuple[int, ...]) -> str:
+        """Name of the object that holds a chunk, within the image."""
+        return f"{self.path}/{self.layout.key_of(chunk)}"
 
-    def read_chunk(
-        self, chunk: tuple[int, ...], indexes: ShardIndexes
-    ) -> tuple[NDArray[np.generic] | None, Acquisition]:
-        """(bands of the chunk, chunk height, chunk width), None where none is stored, and what it cost.
+    def bands_of(self, stored: bytes) -> NDArray[np.generic]:
+        """(bands of the chunk, chunk height, chunk width) of a chunk's stored bytes.
 
         Raises:
             Exception: whatever zarr and its codecs raise on damaged data.
         """
-        path = self.path_of(chunk)
-        if self.layout.shard_index is None:
-            stored = read_range(path, 0, None)
-            num_bytes = 0 if stored is None else len(stored)
-            cost = Acquisition(num_bytes, num_bytes, 1)
-        else:
-            stored, cost = indexes.read_chunk(self.layout, path, chunk)
-        if stored is not None:
-            return self._bands(self.layout.decode(stored)), cost
-        # A store that was moved or unmounted must not pass for one that is empty by design.
-        if not document_sizes(self.directory):
-            raise FileNotFoundError(f"{self.directory} is no longer there")
-        return None, cost
-
-    def stored_bytes(self) -> int:
-        """Payload of all chunks, from the sizes of their files."""
-        index = self.layout.shard_index
-        per_file = 0 if index is None else index.num_bytes
-        return sum(max(0, entry.stat().st_size - per_file) for entry in self._stored_files())
-
-    def _bands(self, samples: NDArray[np.generic]) -> NDArray[np.generic]:
+        samples = self.layout.decode(stored)
         leading = samples.ndim - 2
         at = tuple(slice(None) if axis == self.channel_axis else 0 for axis in range(leading))
         bands = samples[at]
         return bands if self.channel_axis is not None else bands[None]
-
-    def _stored_files(self) -> Iterator[os.DirEntry[str]]:
-        """Walked, not asked for one by one: the grid may be vast and hardly anything stored."""
-        pending = [""]
-        while pending:
-            within = pending.pop()
-            try:
-                entries = list(os.scandir(self.directory / within))
-            except FileNotFoundError:
-                continue
-            for entry in entries:
-                key = within + entry.name
-                if re.fullmatch(r"c|[0-9]+", entry.name) and entry.is_dir():
-                    pending.append(f"{key}/")
-                elif self.layout.is_key(key) and entry.is_file():
-                    yield entry

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import UM_PER_UNIT
 from pipeline.images.pyramid import PixelSize
-from pipeline.images.zarr_documents import dataset_paths
+from pipeline.images.zarr.documents import dataset_paths
 
 _COLOURS = {"FF0000": "red", "00FF00": "green", "0000FF": "blue"}
 _SHORT = {"r": "red", "g": "green", "b": "blue"}

@@ -13,8 +13,8 @@ import tifffile
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import tiff_pixel_size
 from pipeline.images.pyramid import Level, Pyramid
-from pipeline.images.tiff_bands import SampleMeaning, band_names
-from pipeline.images.tiff_plane import MAX_TILE_BYTES, Plane, planes_of, tile_sides
+from pipeline.images.tiff.bands import SampleMeaning, band_names
+from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane, planes_of, tile_sides
 
 MAX_TILES = 2**24
 """Tiles of a level; a header that asks for more lies, and believing it would take gigabytes."""

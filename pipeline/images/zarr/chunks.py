@@ -10,12 +10,12 @@ in zarr 3.1 and a test reads every kind of array through them.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -26,9 +26,11 @@ from zarr.codecs.sharding import ShardingCodecIndexLocation
 from zarr.core.array_spec import ArraySpec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.metadata import ArrayV2Metadata
+from zarr.storage import MemoryStore
 
-from pipeline.errors import CorruptImageError, UnsupportedImageError
-from pipeline.images.zarr_documents import check_documents, read_document
+from pipeline.errors import UnsupportedImageError
+from pipeline.images.zarr.decoding import direct_decoder
+from pipeline.images.zarr.documents import ArrayDocument
 
 MISSING = 2**64 - 1
 """Offset and length of an inner chunk that a shard does not store."""
@@ -55,7 +57,8 @@ class ShardIndex:
 class ChunkLayout:
     """The stored chunks of one array; inner ones, where it is sharded. Safe to use from many threads."""
 
-    def __init__(self, array: zarr.Array[Any], uri: str) -> None:
+    def __init__(self, document: ArrayDocument, uri: str) -> None:
+        array = _open_array(document, uri)
         self.shape: tuple[int, ...] = array.shape
         self.chunks: tuple[int, ...] = array.chunks
         self.dtype: np.dtype[np.generic] = array.dtype
@@ -69,6 +72,7 @@ class ChunkLayout:
             (0,) * array.ndim, config, default_buffer_prototype()
         )
         self.shard_index = self._shard_index(array, uri)
+        self._direct = direct_decoder(document.content, self.chunks, self.dtype)
 
     def key_of(self, chunk: tuple[int, ...]) -> str:
         """Key of the stored object that holds a chunk, relative to the array."""
@@ -96,7 +100,13 @@ class ChunkLayout:
         return tuple(at % count for at, count in zip(chunk, per, strict=True))
 
     def decode(self, stored: bytes) -> NDArray[np.generic]:
-        """Stored bytes of a chunk to its samples, in the array's shape of a chunk."""
+        """Stored bytes of a chunk to its samples, in the array's shape of a chunk.
+
+        Raises:
+            Exception: whatever zarr and its codecs raise on damaged data.
+        """
+        if self._direct is not None:
+            return self._direct.decode(stored)
         buffer = default_buffer_prototype().buffer.from_bytes(stored)
         [decoded] = _run(self._pipeline.decode([(buffer, self._spec)]))
         if decoded is None:
@@ -132,22 +142,18 @@ class ChunkLayout:
         )
 
 
-def open_array(directory: Path, uri: str) -> zarr.Array[Any]:
-    """An array, read only.
+def _open_array(document: ArrayDocument, uri: str) -> zarr.Array[Any]:
+    """An array without chunks: zarr is given the document that was read, and reads nothing itself.
 
     Raises:
-        CorruptImageError: if there is none.
         UnsupportedImageError: if its chunks are stored in a way that is not supported.
         Exception: whatever zarr raises on damaged metadata.
     """
-    check_documents(directory)
-    if not any((directory / name).exists() for name in ("zarr.json", ".zarray")):
-        raise CorruptImageError(
-            f"{uri}: its level {directory} is not there; copy the image again from where it came"
-        )
-    _check_storage(read_document(directory / "zarr.json") or {}, uri)
+    _check_storage(document.content, uri)
+    text = json.dumps(document.content).encode()
+    held = {document.name: default_buffer_prototype().buffer.from_bytes(text)}
     try:
-        return zarr.open_array(str(directory), mode="r")
+        return zarr.open_array(MemoryStore(held, read_only=True), mode="r")
     except ValueError as error:
         if type(error).__name__ != "UnknownCodecError":  # zarr and numcodecs have one each
             raise

@@ -1,0 +1,214 @@
+"""TIFF and its family, read where they lie: SVS, OME-TIFF, GeoTIFF/COG, pyramidal, plain."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import IO, cast
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from pipeline.errors import (
+    CorruptImageError,
+    ImageChangedError,
+    ImageError,
+    ObjectChangedError,
+    StorageError,
+    TileReadError,
+)
+from pipeline.images.pyramid import Pyramid
+from pipeline.images.region import Region
+from pipeline.images.source import Source
+from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane
+from pipeline.images.tiff.structure import TiffStructure, read_structure
+from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
+from pipeline.images.tile_lookup import tile_region
+from pipeline.storage.byte_range import ByteRange, Piece, total
+from pipeline.storage.fingerprint import Fingerprint
+from pipeline.storage.header_file import HeaderFile
+from pipeline.storage.place import shown
+from pipeline.storage.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Segment:
+    """The bytes of a tile in one plane."""
+
+    plane: Plane
+    number: int
+    wanted: ByteRange | None
+    """None: nothing is stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is read for a tile."""
+
+    key: TileKey
+    region: Region
+    """Its pixels, cut at the image's edge."""
+    segments: tuple[_Segment, ...]
+    """One per plane."""
+
+
+class TiffSource(Source):
+    """An open TIFF. Tiles are read by position, from any thread.
+
+    Args:
+        uri: path or URL, as the user gave it.
+        storage: of the file; closed with the source.
+        start: its first bytes, which told that it is a TIFF.
+
+    Raises:
+        ImageError: whatever is wrong with the file.
+        StorageError: if storage fails; `open_source` makes it an ImageAccessError.
+    """
+
+    def __init__(self, uri: str, storage: Storage, start: Piece) -> None:
+        started = time.perf_counter()
+        self._storage = storage
+        self.is_far = storage.is_far
+        file = HeaderFile(storage, start)
+        try:
+            self._structure = _structure(file, uri)
+        except ImageError as error:
+            error.cost = file.cost
+            raise
+        self.pyramid: Pyramid = self._structure.pyramid
+        self.fingerprint: Fingerprint = file.fingerprint
+        self.header = replace(file.cost, seconds=time.perf_counter() - started)
+
+    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        """(C, H, W) each, cut at the image's edge; in the order asked for, decoded one after another."""
+        started = time.perf_counter()
+        plans = [self._plan(key) for key in keys]
+        segments = [s for plan in plans if isinstance(plan, _Plan) for s in plan.segments]
+        ranges = [one.wanted for one in segments if one.wanted is not None]
+        pieces = iter(self._storage.fetch(ranges))
+        seconds = (time.perf_counter() - started) / max(1, len(keys))
+        for plan in plans:
+            if isinstance(plan, FailedTile):
+                yield plan
+                continue
+            own = [next(pieces) if one.wanted is not None else None for one in plan.segments]
+            yield self._answer(plan, own, seconds)
+
+    def scan_bytes(self, level: int) -> int | None:
+        """Stored bytes of all tiles of a level, from the index."""
+        return sum(int(plane.byte_counts.sum()) for plane in self._structure.planes[level])
+
+    def close(self) -> None:
+        """Close the file; reads under way finish."""
+        self._storage.close()
+
+    def _plan(self, key: TileKey) -> _Plan | FailedTile:
+        try:
+            region = tile_region(self.pyramid, key)
+        except TileReadError as error:
+            return FailedTile(key, error, is_final=True)
+        index = key.row * self.pyramid.levels[key.level].num_cols + key.col
+        planes = self._structure.planes[key.level]
+        segments = tuple(_segment(plane, index, self.fingerprint) for plane in planes)
+        plan = _Plan(key=key, region=region, segments=segments)
+        if all(plane.byte_counts[index] <= 2 * MAX_TILE_BYTES for plane in planes):
+            return plan
+        # No codec makes data twice as large; the index lies, and believing it would take gigabytes.
+        lie = ValueError("too many bytes for a tile")
+        return FailedTile(key, self._told(plan, lie), is_final=True)
+
+    def _answer(self, plan: _Plan, pieces: Sequence[Piece | None], waited_s: float) -> TileAnswer:
+        started = time.perf_counter()
+        cost = total(piece.as_tile for piece in pieces if piece is not None)
+        try:
+            data = self._decoded(plan, pieces)
+        except ObjectChangedError as error:
+            raise ImageChangedError(str(error)) from error
+        except Exception as error:  # noqa: BLE001  # tifffile and its codecs raise whatever they like on damaged data
+            own = self._told(plan, error)
+            is_final = self.is_far and isinstance(error, StorageError)  # tried enough
+            return FailedTile(plan.key, own, replace(cost, seconds=waited_s), is_final)
+        seconds = waited_s + time.perf_counter() - started
+        return Tile(plan.key, data, replace(cost, seconds=seconds))
+
+    def _decoded(self, plan: _Plan, pieces: Sequence[Piece | None]) -> NDArray[np.generic] | None:
+        """(C, h, w), or None where the file stores nothing."""
+        if not any(pieces):
+            return None
+        meaning, region = self._structure.meanings[plan.key.level], plan.region
+        parts = [
+            # Other bands of the tile are there.
+            meaning.absent(region.height, region.width)
+            if piece is None
+            else _cut(_samples(segment, piece), region)
+            for segment, piece in zip(plan.segments, pieces, strict=True)
+        ]
+        samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)  # (h, w, S)
+        return np.moveaxis(meaning.apply(samples), 2, 0)  # (C, h, w)
+
+    def _told(self, plan: _Plan, error: Exception) -> TileReadError:
+        stored = [one.wanted for one in plan.segments if one.wanted is not None]
+        where = ", ".join(f"{one.offset} to {one.offset + (one.count or 0)}" for one in stored)
+        level, row, col = plan.key
+        name = f"{self._storage.uri}: tile {row}, {col} of level {level} (bytes {where}) cannot be read"
+        if isinstance(error, StorageError):
+            return TileReadError(f"{name}: {error}")
+        return TileReadError(
+            f"{name}: {type(error).__name__}: {error}; the file is damaged there, copy it again from where it came"
+        )
+
+
+def _segment(plane: Plane, index: int, fingerprint: Fingerprint) -> _Segment:
+    offset, count = int(plane.offsets[index]), int(plane.byte_counts[index])
+    wanted = ByteRange(offset=offset, count=count, etag=fingerprint.etag) if count else None
+    return _Segment(plane=plane, number=plane.first_segment + index, wanted=wanted)
+
+
+def _samples(segment: _Segment, piece: Piece) -> NDArray[np.generic]:
+    """(h, w, S) as stored."""
+    stored = piece.checked()
+    if stored is None:
+        raise StorageError("the file has gone while it was read")
+    return segment.plane.decode(stored, segment.number)
+
+
+def _cut(samples: NDArray[np.generic], region: Region) -> NDArray[np.generic]:
+    found = samples.shape[:2]
+    if found[0] < region.height or found[1] < region.width:
+        raise ValueError(f"it decodes to {found}, not {(region.height, region.width)}")
+    return samples[: region.height, : region.width]
+
+
+def _structure(file: HeaderFile, uri: str) -> TiffStructure:
+    """The boundary: whatever tifffile raises on a hostile file becomes our own error, here and once."""
+    try:
+        with file, _silenced(), tifffile.TiffFile(cast("IO[bytes]", file), name=_name(uri)) as tiff:
+            return read_structure(tiff, uri)
+    except (ImageError, StorageError):
+        raise
+    except Exception as error:
+        raise CorruptImageError(
+            f"{uri}: not a TIFF that can be understood: {type(error).__name__}: {error}; if it "
+            "opens elsewhere, write it again from there"
+        ) from error
+
+
+def _name(uri: str) -> str:
+    return PurePosixPath(shown(uri)).name
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Tifffile logs what it stumbles over, also what it then raises; the row of the image says it once."""
+    logger = logging.getLogger("tifffile")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

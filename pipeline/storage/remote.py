@@ -1,0 +1,155 @@
+"""Objects on servers, by byte range, through obstore: web servers, S3, Google Cloud Storage, Azure.
+
+obstore's own retries and joining of ranges are off: they would not be seen, and the ledger would not be true.
+Credentials come from the environment, as each provider's own tools read them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import obstore
+from obstore.store import HTTPStore, from_url
+
+from pipeline.errors import StorageError
+from pipeline.storage import event_loop
+from pipeline.storage.byte_range import MAX_WHOLE_BYTES, ByteRange, Piece
+from pipeline.storage.coalescing import Request, gap_bytes, plan_requests
+from pipeline.storage.fingerprint import Fingerprint
+from pipeline.storage.place import HTTP_SCHEMES, is_signed, server_parts, shown
+from pipeline.storage.remote_errors import changed, may_pass, told
+from pipeline.storage.remote_limits import REMOTE_LIMITS, RemoteLimits
+from pipeline.storage.storage import Storage, closed
+
+
+class RemoteStorage(Storage):
+    """An object, or a prefix with objects below it.
+
+    Raises:
+        StorageError: if no client can be made for the URL.
+    """
+
+    is_far = True
+
+    def __init__(self, url: str, limits: RemoteLimits = REMOTE_LIMITS) -> None:
+        self.uri = shown(url)
+        self._is_signed = is_signed(url)
+        self._is_open = True
+        self._limits = limits
+        self._store = _client(url, limits)
+
+    def fetch(self, ranges: Sequence[ByteRange]) -> list[Piece]:
+        """All at once; near ranges in one request."""
+        if not self._is_open:
+            return [Piece(error=closed(self.uri)) for _ in ranges]
+        requests = plan_requests(ranges)
+        return event_loop.run(self._fetch_all(ranges, requests))
+
+    def close(self) -> None:
+        """Requests under way finish."""
+        self._is_open = False
+
+    async def _fetch_all(
+        self, ranges: Sequence[ByteRange], requests: Sequence[Request]
+    ) -> list[Piece]:
+        answers = await asyncio.gather(*(self._answer(request.wanted) for request in requests))
+        pieces = [Piece()] * len(ranges)
+        for request, answer in zip(requests, answers, strict=True):
+            gap = gap_bytes(request, ranges) if answer.data is not None else 0
+            for number, piece in zip(
+                request.members, _shares(request, answer, ranges, gap), strict=True
+            ):
+                pieces[number] = piece
+        return pieces
+
+    async def _answer(self, wanted: ByteRange) -> Piece:
+        """Tried again with growing pauses while that may help."""
+        limits = self._limits
+        name = self.child(wanted.key)
+        pause_s = limits.first_pause_s
+        for number in range(1, limits.num_tries + 1):
+            try:
+                piece = await asyncio.wait_for(
+                    self._read(wanted), limits.read_timeout_s + limits.connect_timeout_s
+                )
+                return replace(piece, num_requests=number)
+            except FileNotFoundError:
+                return Piece(num_requests=number)
+            except StorageError as error:
+                return Piece(error=error, num_requests=number)
+            except Exception as error:  # noqa: BLE001  # obstore's tree has many roots
+                if number == limits.num_tries or not may_pass(error):
+                    own = told(error, name, is_signed=self._is_signed, num_tries=number)
+                    return Piece(error=own, num_requests=number)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311  # spreads tries, guards nothing
+            pause_s *= 4
+        raise AssertionError("the last try returns")
+
+    async def _read(self, wanted: ByteRange) -> Piece:
+        async with event_loop.slots(self._limits.max_requests):
+            found = await obstore.get_async(self._store, wanted.key, options=_options(wanted))
+            if wanted.count is None and found.meta["size"] > MAX_WHOLE_BYTES:
+                raise StorageError(
+                    f"{self.child(wanted.key)}: {found.meta['size']} bytes are too many to be read at once"
+                )
+            data = (await found.bytes_async()).to_bytes()
+        fingerprint = _fingerprint(found.meta)
+        if wanted.etag is not None and fingerprint.etag != wanted.etag:
+            raise changed(self.child(wanted.key))
+        if wanted.is_exact and len(data) != wanted.count:
+            raise StorageError(
+                f"{self.child(wanted.key)}: bytes {wanted.offset} to "
+                f"{wanted.offset + (wanted.count or 0)} are wanted, the object ends at "
+                f"{fingerprint.size_bytes}; it is cut short, copy it again from where it came"
+            )
+        return Piece(data=data, fingerprint=fingerprint)
+
+
+def _shares(request: Request, answer: Piece, ranges: Sequence[ByteRange], gap: int) -> list[Piece]:
+    """What each range gets of a request's answer; the first also bears its cost."""
+    shares = []
+    for place, number in enumerate(request.members):
+        share = replace(answer, num_requests=0) if place else replace(answer, gap_bytes=gap)
+        if answer.data is not None and request.wanted.is_exact:
+            start = ranges[number].offset - request.wanted.offset
+            share = replace(share, data=answer.data[start : start + (ranges[number].count or 0)])
+        shares.append(share)
+    return shares
+
+
+def _client(url: str, limits: RemoteLimits) -> Any:
+    parts = server_parts(url)
+    options: Any = {
+        "timeout": f"{limits.read_timeout_s}s",
+        "connect_timeout": f"{limits.connect_timeout_s}s",
+    }
+    far: Any = {**options, "allow_http": True}
+    once: Any = {"max_retries": 0}
+    try:
+        if parts.scheme.lower() in HTTP_SCHEMES:
+            return HTTPStore.from_url(url, client_options=far, retry_config=once)
+        return from_url(url, client_options=options, retry_config=once)
+    except Exception as error:  # obstore's tree has many roots
+        raise told(error, shown(url), is_signed=False) from error
+
+
+def _options(wanted: ByteRange) -> Any:
+    options: dict[str, Any] = {}
+    if wanted.offset < 0:
+        options["range"] = {"suffix": -wanted.offset}
+    elif wanted.count is not None:
+        options["range"] = (wanted.offset, wanted.offset + wanted.count)
+    elif wanted.offset:
+        options["range"] = {"offset": wanted.offset}
+    if wanted.etag is not None and not wanted.etag.startswith("W/"):  # weak ones never match
+        options["if_match"] = wanted.etag
+    return options
+
+
+def _fingerprint(meta: Any) -> Fingerprint:
+    modified_ns = int(meta["last_modified"].timestamp()) * 10**9
+    return Fingerprint(int(meta["size"]), modified_ns, meta["e_tag"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pipeline.images.pyramid import PixelSize
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, ImageResult
+from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class ActorConfig:
     """How much it takes on at once."""
     num_threads: int
     """Processor threads of the network."""
+    places: AllowedPlaces = EVERYWHERE
+    """Where images may lie."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class Receipt:
     bytes_read: int = 0
     """Bytes transferred."""
     full_scan_bytes: int = 0
-    """Encoded bytes of its finest level."""
+    """Encoded bytes of its finest level; 0 where that is not known."""
     refusal: str | None = None
     """Why the worker cannot classify anything at all: its model does not load. No image then."""
 
@@ -81,7 +84,8 @@ class ClassifyActor:
             self._engine = error
             return
         sink = Output(config.out, config.model.config.class_names).commit
-        self._engine = Engine(config.model.config.plan, runner, config.engine, sink=sink)
+        plan = replace(config.model.config.plan, places=config.places)
+        self._engine = Engine(plan, runner, config.engine, sink=sink)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
         """Classify a few images; a receipt each, as they are finished. Or one refusal, and no image opened."""
@@ -100,10 +104,10 @@ def receipt_of(result: ImageResult) -> Receipt:
     """What the driver hears of a result."""
     outcome = result.outcome
     if isinstance(outcome, Failure):
-        counts = (0, 0, 0)
+        counts = (0, outcome.bytes_read, 0)
         status = "failed"
     else:
-        counts = (outcome.num_glimpses, outcome.bytes_read, outcome.full_scan_bytes)
+        counts = (outcome.num_glimpses, outcome.bytes_read, outcome.full_scan_bytes or 0)
         status = outcome.status
     return Receipt(
         sample_id=outcome.record.sample_id,

@@ -16,6 +16,8 @@ from pipeline.errors import ImageError, TileReadError
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, conclude
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.place import shown
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
 from pipeline.walk.walk import LookModel
@@ -110,7 +112,7 @@ class ImageTasks:
         except TileReadError as error:
             self.post(NotRead(image, glimpse, str(error)))
         except Exception as error:  # noqa: BLE001  # becomes the image's row
-            self.post(Broke(image, _told(walk.record, error)))
+            self.post(Broke(image, _told(walk.record, error, walk.tiles.cost)))
         else:
             self.post(Read(image, glimpse, window.pixels))
 
@@ -119,7 +121,7 @@ class ImageTasks:
         try:
             result = conclude(walk, self.model.combine, started_s)
         except Exception as error:  # noqa: BLE001  # becomes the image's row
-            self.post(Broke(image, _told(walk.record, error)))
+            self.post(Broke(image, _told(walk.record, error, walk.tiles.cost)))
         else:
             walk.close()
             self.post(Concluded(image, result))
@@ -134,11 +136,15 @@ class ImageTasks:
             self.post(Written(image, result))
 
 
-def _told(record: ImageRecord, error: Exception) -> Exception:
-    """Our own errors speak for themselves; others are named as what they are."""
-    if isinstance(error, ImageError | TileReadError):
+def _told(record: ImageRecord, error: Exception, cost: Acquisition | None = None) -> Exception:
+    """Our own errors speak for themselves; others are named as what they are. `cost`: read so far, if it is open."""
+    if isinstance(error, TileReadError):
         return error
-    return ImageError(
-        f"{record.image_path}: unexpected {type(error).__name__}: {error}; please report it with "
-        "the file"
-    )
+    own = error
+    if not isinstance(own, ImageError):
+        own = ImageError(
+            f"{shown(record.image_path)}: unexpected {type(error).__name__}: {error}; please report it "
+            "with the file"
+        )
+    own.cost = cost or own.cost
+    return own

@@ -9,8 +9,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from platform import python_version
@@ -30,6 +33,11 @@ from pipeline.records.output import Output
 from pipeline.records.resume import COLUMNS, Resumption, finished_images, plan_resumption
 from pipeline.records.run import Run, refuse_other_settings, write_run, write_text
 from pipeline.records.summary import UNTRAINED, Tally, readable_bytes, render_summary
+from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
+from pipeline.storage.fingerprint import Fingerprint
+
+RESUME_THREADS = 32
+"""Images of an earlier run that are looked up at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,8 @@ class ClassifyJob:
     """How much a worker takes on at once."""
     workers: int | None
     """Worker processes, or as many as fit."""
+    places: AllowedPlaces = EVERYWHERE
+    """Where images may lie."""
     address: str | None
     """Ray cluster, or a local one."""
     arguments: tuple[str, ...]
@@ -81,6 +91,14 @@ def classify(
     read_timeout: Annotated[
         float, typer.Option(help="Longest wait for the pixels of one look, in seconds.", min=0.1)
     ] = 120.0,
+    allow_hosts: Annotated[
+        str | None,
+        typer.Option(
+            help="Read only from these, comma separated: hosts, patterns (*.example.org), buckets "
+            "(s3://name), `public` (any public web server), `local` (this machine's disks). "
+            "For lists of images that came from elsewhere."
+        ),
+    ] = None,
 ) -> None:
     """Classify images by looking only where it matters.
 
@@ -101,6 +119,7 @@ def classify(
             out=out_dir.absolute(),
             engine=EngineConfig(images_in_flight=in_flight, read_timeout_s=read_timeout),
             workers=workers,
+            places=parse_places(allow_hosts),
             address=address,
             arguments=("foveate", "classify", *sys.argv[1:])
             if sys.argv[1:2] != ["classify"]
@@ -165,11 +184,12 @@ def _prepare(job: ClassifyJob) -> Resumption:
     if job.manifest.ignored_columns:
         err.print(f"note: columns without meaning here: {', '.join(job.manifest.ignored_columns)}")
     written = job.output.read("predictions", list(COLUMNS))
+    finished = finished_images(written)
     resumption = plan_resumption(
         job.manifest.records,
         written["sample_id"].to_pylist(),
-        finished_images(written),
-        fingerprint_of,
+        finished,
+        _fingerprints({one.image_path for one in finished.values()}, job.places).get,
     )
     job.output.drop(resumption.to_drop)
     if is_resumed:
@@ -177,6 +197,14 @@ def _prepare(job: ClassifyJob) -> Resumption:
             f"resuming: {resumption.num_skipped} of {len(job.manifest.records)} images are done"
         )
     return resumption
+
+
+def _fingerprints(paths: Iterable[str], places: AllowedPlaces) -> dict[str, Fingerprint | None]:
+    """Of images as they are now; many at once, for each may wait for a server."""
+    known = sorted(paths)
+    with ThreadPoolExecutor(RESUME_THREADS) as pool:
+        found = pool.map(partial(fingerprint_of, places=places), known)
+        return dict(zip(known, found, strict=True))
 
 
 def _classify(job: ClassifyJob, resumption: Resumption) -> None:
@@ -193,6 +221,7 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
             out=job.out,
             engine=job.engine,
             num_threads=int(workers.num_cpus) or 1,
+            places=job.places,
         )
         for receipt in classify_on_ray(resumption.to_do, config, workers):
             progress.add(receipt)

@@ -92,7 +92,7 @@ def examine(record: ImageRecord, config: ModelConfig | None) -> Finding:
 
 
 def _finding(
-    record: ImageRecord, pyramid: Pyramid, full_scan_bytes: int, config: ModelConfig | None
+    record: ImageRecord, pyramid: Pyramid, full_scan_bytes: int | None, config: ModelConfig | None
 ) -> Finding:
     size = pyramid.pixel_size
     finest = pyramid.levels[0]

@@ -11,7 +11,6 @@ from pipeline.errors import StorageError
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
 
-
 MAX_WHOLE_BYTES = 512 * 2**20
 """Objects that are larger are not read whole: no chunk and no document is."""
 

@@ -86,7 +86,10 @@ def _open_regular(path: str | Path) -> int:
 
 def _read_exactly(descriptor: int, offset: int, count: int, size: int) -> bytes:
     if offset < 0 or count < 0 or offset + count > size:
-        raise ValueError(f"bytes {offset} to {offset + count} are wanted, the file ends at {size}")
+        raise ValueError(
+            f"bytes {offset} to {offset + count} are wanted, the file ends at {size}; it is cut short or "
+            "damaged, copy it again from where it came"
+        )
     stored = os.pread(descriptor, count, offset)
     while len(stored) < count:
         more = os.pread(descriptor, count - len(stored), offset + len(stored))

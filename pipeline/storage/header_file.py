@@ -1,7 +1,7 @@
 """The beginning and the directories of one object as a file, for libraries that want one; every byte counted.
 
-Near, each read is a read. Far, a read fetches a block around it, and blocks grow: directories lie together, so the
-second read of a place is likely to find its bytes here already.
+Near, each read is a read. Far, a read fetches a block around it: tables lie beside their directory, so the second
+read of a place is likely to find its bytes here already.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 
 from pipeline.errors import StorageError
 from pipeline.storage.acquisition import Acquisition
-from pipeline.storage.byte_range import ByteRange, Piece
+from pipeline.storage.byte_range import ByteRange, Piece, total
 from pipeline.storage.storage import Storage
 
 FIRST_BLOCK_BYTES = 64 * 2**10
@@ -39,7 +39,6 @@ class HeaderFile(io.RawIOBase):
         """Of the object."""
         self._size = start.fingerprint.size_bytes
         self._blocks: list[tuple[int, bytes]] = [(0, start.data or b"")]
-        self._next_block_bytes = FIRST_BLOCK_BYTES
         self.cost: Acquisition = start.as_index
         """What was read so far."""
 
@@ -89,16 +88,42 @@ class HeaderFile(io.RawIOBase):
             self._blocks.append((start, block))
         return block[offset - start : offset - start + count]
 
+    def _block_bytes(self, offset: int) -> int:
+        """How much to read at a place that is new: more and more while reading on, little after a jump."""
+        reached = [
+            len(block)
+            for start, block in self._blocks
+            if 0 <= offset - start - len(block) < _SLACK_BYTES
+        ]
+        return min(2 * max(reached, default=FIRST_BLOCK_BYTES // 2), MAX_BLOCK_BYTES)
+
     def _fetched(self, offset: int, count: int) -> tuple[int, bytes]:
         start, length = offset, count
         if self._storage.is_far:
             start = max(0, offset - _SLACK_BYTES)
-            length = min(self._size - start, max(self._next_block_bytes, offset + count - start))
-            self._next_block_bytes = min(2 * self._next_block_bytes, MAX_BLOCK_BYTES)
-        wanted = ByteRange(offset=start, count=length, etag=self.fingerprint.etag)
-        [piece] = self._storage.fetch([wanted])
-        data = piece.checked()
-        self.cost += piece.as_index
-        if data is None:
-            raise StorageError(f"{self._storage.uri}: has gone while it was read")
-        return start, data
+            length = min(self._size - start, max(self._block_bytes(offset), offset + count - start))
+        wanted = [ByteRange(offset=start, count=length, etag=self.fingerprint.etag)]
+        if self._storage.is_far and len(self._blocks) == 1 and start > FIRST_BLOCK_BYTES:
+            wanted += self._tail(start + length)
+        pieces = self._storage.fetch(wanted)
+        self.cost += total(piece.as_index for piece in pieces)
+        found = [_present(piece, self._storage.uri) for piece in pieces]
+        self._blocks += [
+            (one.offset, data) for one, data in zip(wanted[1:], found[1:], strict=True)
+        ]
+        return start, found[0]
+
+    def _tail(self, after: int) -> list[ByteRange]:
+        """The end of a file whose directories do not lie at its start: those of small levels lie there."""
+        count = min(max(self._size // 128, FIRST_BLOCK_BYTES), MAX_BLOCK_BYTES)
+        start = max(after, self._size - count)
+        if start >= self._size:
+            return []
+        return [ByteRange(offset=start, count=self._size - start, etag=self.fingerprint.etag)]
+
+
+def _present(piece: Piece, name: str) -> bytes:
+    data = piece.checked()
+    if data is None:
+        raise StorageError(f"{name}: has gone while it was read; run again when it is back")
+    return data

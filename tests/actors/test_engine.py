@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from actors.engine import Engine, EngineConfig
 from actors.model_directory import ModelDirectory, open_model
 from actors.model_runner import ModelRunner, load_runner
 from pipeline.errors import TileReadError
-from pipeline.images.tiff_source import TiffSource
-from pipeline.images.tile import Tile, TileKey
+from pipeline.images.opening import open_source
+from pipeline.images.tiff.source import TiffSource
+from pipeline.images.tile import TileAnswer, TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction, conclude
@@ -130,7 +131,8 @@ class TestEngine:
         """Every tile of a corner of the finest level is broken: the walk goes around it and says so."""
         path = slide(tmp_path / "a.tif")
         with path.open("r+b") as raw:
-            source = TiffSource(str(path))
+            source = open_source(str(path))
+            assert isinstance(source, TiffSource)
             plane = source._structure.planes[0][0]
             for index in range(0, len(plane.offsets), 2):
                 raw.seek(int(plane.offsets[index]))
@@ -157,14 +159,14 @@ class TestEngine:
         """An image whose storage never answers fails after the timeout; the others do not wait for it."""
         never = threading.Event()
         stuck = archive[4].image_path
-        read_tile = TiffSource.read_tile
+        read_tiles = TiffSource.read_tiles
 
-        def stalling(self: TiffSource, key: TileKey) -> Tile:
-            if self._path == stuck:
+        def stalling(self: TiffSource, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+            if self.pyramid.uri == stuck:
                 never.wait()
-            return read_tile(self, key)
+            return read_tiles(self, keys)
 
-        monkeypatch.setattr(TiffSource, "read_tile", stalling)
+        monkeypatch.setattr(TiffSource, "read_tiles", stalling)
         started = time.monotonic()
         config = EngineConfig(num_readers=2, read_timeout_s=1.0)
         with Engine(model.config.plan, runner, config) as engine:

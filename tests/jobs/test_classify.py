@@ -69,7 +69,7 @@ def make_mixed_archive(directory: Path) -> Path:
         "gone.tif",
     )
     images |= {name: name for name in names}
-    images["url"] = "s3://bucket/a.tif"
+    images["url"] = "ftp://server/a.tif"
     return write_manifest(directory / "manifest.csv", images)
 
 
@@ -108,7 +108,7 @@ class TestClassify:
             ("deep.tif", "failed", "samples are uint16, the model takes uint8"),
             ("small.tif", "failed", "smaller than one look"),
             ("pipe.tif", "failed", "not a regular file"),
-            ("url", "failed", "copy it to a disk"),
+            ("url", "failed", "wanted http, https, s3"),
             ("torn.tif", "degraded", "tile 0, 0 of level 2"),
         ],
     )
@@ -176,6 +176,7 @@ class TestClassify:
 
         assert files == [
             "glimpses/rows.parquet",
+            "images/rows.parquet",
             "ledger/rows.parquet",
             "predictions/rows.parquet",
             "run.json",

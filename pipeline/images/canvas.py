@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.region import Region
 from pipeline.images.tile import FailedTile, TileAnswer, TileKey
 from pipeline.images.tile_reader import TileReader
+
+_MERGED = tuple(map(np.dtype, ("uint8", "uint16", "int16", "float32")))
+"""Samples that OpenCV puts together."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -63,12 +68,16 @@ class Canvas:
     def _paste(
         self, part: NDArray[np.generic], shared: Region, fit: BandFit, pyramid: Pyramid
     ) -> None:
-        rows, cols = _rows(shared, self.box), _cols(shared, self.box)
+        target: Any = self.pixels[_rows(shared, self.box), _cols(shared, self.box)]  # (h, w, C)
         num_bands = len(fit.indices)
-        if fit.indices == tuple(range(num_bands)):  # the common case, in one copy
-            self.pixels[rows, cols] = np.moveaxis(part[:num_bands], 0, 2)  # (h, w, C)
+        is_first = fit.indices == tuple(range(num_bands))  # the common case, in one copy
+        taken = part[:num_bands] if is_first else part[list(fit.indices)]
+        if taken.strides[2] == taken.itemsize and taken.dtype in _MERGED:
+            cv2.merge(
+                list(taken), dst=target
+            )  # planes side by side: NumPy would go sample by sample
         else:
-            self.pixels[rows, cols] = np.moveaxis(part[list(fit.indices)], 0, 2)  # (h, w, C)
+            target[:] = taken.transpose(1, 2, 0)  # (h, w, C)
         is_valid = _valid(part, fit, pyramid)
         if self.valid is not None or not np.all(is_valid):
             self._mark(shared, is_valid=is_valid)

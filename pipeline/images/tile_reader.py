@@ -132,8 +132,9 @@ class TileReader:
         for answer in self.source.read_tiles(keys):
             key = answer.key
             with self._lock:
-                known = self._acquisitions.get(key, Acquisition())
-                self._acquisitions[key] = known + answer.acquisition
+                known = self._acquisitions.get(key)
+                cost = answer.acquisition
+                self._acquisitions[key] = cost if known is None else known + cost
                 if isinstance(answer, FailedTile) and not (is_last or answer.is_final):
                     again.append(key)
                 elif self._in_flight.pop(key, None) is mine[key]:  # else abandoned meanwhile

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from pipeline.records.attempts import clear_attempts
 from pipeline.records.result import ImageResult
 from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema, tables_of
 
@@ -36,7 +37,8 @@ class Output:
     """Classes of the model, in order."""
 
     def prepare(self) -> None:
-        """Make the directories, and finish or undo a compaction that was killed half-way."""
+        """Make the directories, finish or undo a compaction that was killed half-way, forget who was in flight."""
+        clear_attempts(self.directory)
         for table in TABLES:
             path = self.directory / table
             old, new = path.with_suffix(_OLD), path.with_suffix(_NEW)
@@ -73,7 +75,11 @@ class Output:
             self._replace(table, self._dataset(table).to_batches(filter=keep))
 
     def compact(self) -> None:
-        """Turn the many small parts of each table into one large file; predictions in the order of their ids."""
+        """Turn the many small parts of each table into one large file; predictions in the order of their ids.
+
+        Only when no process works on the run any more.
+        """
+        clear_attempts(self.directory)
         for table in TABLES:
             parts = list((self.directory / table).glob("*.parquet"))
             if len(parts) < 2:

@@ -67,16 +67,6 @@ class Piece:
         return self.data
 
     @property
-    def as_tile(self) -> Acquisition:
-        """Its cost, if it was a tile."""
-        return Acquisition(
-            requested_bytes=self.num_bytes,
-            gap_bytes=self.gap_bytes,
-            transferred_bytes=self.num_bytes + self.gap_bytes,
-            num_requests=self.num_requests,
-        )
-
-    @property
     def as_index(self) -> Acquisition:
         """Its cost, if it was a header or an index."""
         return Acquisition(
@@ -85,6 +75,22 @@ class Piece:
             transferred_bytes=self.num_bytes + self.gap_bytes,
             num_requests=self.num_requests,
         )
+
+
+def tile_cost(pieces: Iterable[Piece], seconds: float) -> Acquisition:
+    """What a tile cost that was read in these pieces."""
+    wanted = gap = requests = 0
+    for piece in pieces:
+        wanted += piece.num_bytes
+        gap += piece.gap_bytes
+        requests += piece.num_requests
+    return Acquisition(
+        requested_bytes=wanted,
+        gap_bytes=gap,
+        transferred_bytes=wanted + gap,
+        num_requests=requests,
+        seconds=seconds,
+    )
 
 
 def total(costs: Iterable[Acquisition]) -> Acquisition:

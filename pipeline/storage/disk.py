@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.errors import StorageError
 from pipeline.storage.byte_range import MAX_WHOLE_BYTES, ByteRange, Piece
 from pipeline.storage.disk_file import DiskFile
+from pipeline.storage.kept_files import KeptFiles
 from pipeline.storage.storage import Storage, closed
 
 
@@ -25,6 +26,7 @@ class DiskStorage(Storage):
         self._path = Path(path)
         self._is_open = True
         self.file = None if self._path.is_dir() else DiskFile(path)
+        self._kept = KeptFiles()
 
     def fetch(self, ranges: Sequence[ByteRange]) -> list[Piece]:
         """One read each: near ranges cost a disk nothing."""
@@ -33,6 +35,7 @@ class DiskStorage(Storage):
     def close(self) -> None:
         """Reads under way finish."""
         self._is_open = False
+        self._kept.close()
         if self.file is not None:
             self.file.close()
 
@@ -54,7 +57,9 @@ class DiskStorage(Storage):
             return _piece(self.file, wanted)
         if self.file is not None:
             raise FileNotFoundError(self.child(wanted.key))
-        file = DiskFile(self._path / wanted.key)
+        if wanted.count is not None:  # of a file that is read in part, more will be wanted
+            return _piece(self._kept.file(f"{self._path}/{wanted.key}"), wanted)
+        file = DiskFile(f"{self._path}/{wanted.key}")
         try:
             return _piece(file, wanted)
         finally:

@@ -2,7 +2,7 @@
 
 Pure: no clock, no threads, no pixels, no network. The engine tells it what happened and asks what to do.
 Reads are shared out in turns, looks are batched in the order in which they became ready, of any image at
-any depth: a slow image never holds the model.
+any depth: a slow image never holds the model. Only an image that must run alone makes all others wait.
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ class Scheduler(Generic[PixelsT]):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._waiting: deque[int] = deque()
+        self._waiting_alone: deque[int] = deque()
+        self._alone: int | None = None
         self._opening: set[int] = set()
         self._walking: dict[int, Traversal] = {}
+        self._ending: set[int] = set()
         self._num_reading = 0
         self._ready: deque[ReadyLook[PixelsT]] = deque()
 
@@ -61,7 +64,7 @@ class Scheduler(Generic[PixelsT]):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is left to do."""
-        return not (self._waiting or self._opening or self._walking)
+        return not (self._waiting or self._waiting_alone or self._opening or self._walking)
 
     @property
     def is_reading(self) -> bool:
@@ -79,10 +82,28 @@ class Scheduler(Generic[PixelsT]):
 
     def images_to_open(self) -> list[int]:
         """Images to open now."""
+        if self._waiting_alone or self._alone is not None:
+            return self._next_alone()
         free = self._limits.num_images - self.num_in_flight
         images = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         self._opening.update(images)
         return images
+
+    def _next_alone(self) -> list[int]:
+        if self._opening or self._walking or self._ending:
+            return []
+        self._alone = self._waiting_alone.popleft()
+        self._opening.add(self._alone)
+        return [self._alone]
+
+    def is_alone(self, image: int) -> bool:
+        """Whether nothing else is in flight beside an image, from its opening until it is written."""
+        return image == self._alone
+
+    def must_run_alone(self, image: int) -> None:
+        """An image that was to be opened may not share the process: it waits until all others are written."""
+        self._opening.discard(image)
+        self._waiting_alone.append(image)
 
     def opened(self, image: int, traversal: Traversal) -> None:
         """An image is open and may be walked."""
@@ -93,6 +114,7 @@ class Scheduler(Generic[PixelsT]):
         """An image is given up: it could not be opened, or something in it broke."""
         self._opening.discard(image)
         self._walking.pop(image, None)
+        self._ending.add(image)
         self._ready = deque(look for look in self._ready if look.image != image)
 
     def looks_to_read(self) -> list[tuple[int, Glimpse]]:
@@ -142,4 +164,11 @@ class Scheduler(Generic[PixelsT]):
         finished = [image for image, walk in self._walking.items() if walk.is_finished]
         for image in finished:
             del self._walking[image]
+        self._ending.update(finished)
         return finished
+
+    def written(self, image: int) -> None:
+        """Nothing of an image is left to do."""
+        self._ending.discard(image)
+        if image == self._alone:
+            self._alone = None

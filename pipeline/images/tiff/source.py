@@ -29,7 +29,7 @@ from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane
 from pipeline.images.tiff.structure import TiffStructure, read_structure
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.images.tile_lookup import tile_region
-from pipeline.storage.byte_range import ByteRange, Piece, total
+from pipeline.storage.byte_range import ByteRange, Piece, tile_cost
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.storage.header_file import HeaderFile
 from pipeline.storage.place import shown
@@ -124,7 +124,7 @@ class TiffSource(Source):
 
     def _answer(self, plan: _Plan, pieces: Sequence[Piece | None], waited_s: float) -> TileAnswer:
         started = time.perf_counter()
-        cost = total(piece.as_tile for piece in pieces if piece is not None)
+        fetched = [piece for piece in pieces if piece is not None]
         try:
             data = self._decoded(plan, pieces)
         except ObjectChangedError as error:
@@ -132,9 +132,9 @@ class TiffSource(Source):
         except Exception as error:  # noqa: BLE001  # tifffile and its codecs raise whatever they like on damaged data
             own = self._told(plan, error)
             is_final = self.is_far and isinstance(error, StorageError)  # tried enough
-            return FailedTile(plan.key, own, replace(cost, seconds=waited_s), is_final)
+            return FailedTile(plan.key, own, tile_cost(fetched, waited_s), is_final)
         seconds = waited_s + time.perf_counter() - started
-        return Tile(plan.key, data, replace(cost, seconds=seconds))
+        return Tile(plan.key, data, tile_cost(fetched, seconds))
 
     def _decoded(self, plan: _Plan, pieces: Sequence[Piece | None]) -> NDArray[np.generic] | None:
         """(C, h, w), or None where the file stores nothing."""
@@ -149,7 +149,7 @@ class TiffSource(Source):
             for segment, piece in zip(plan.segments, pieces, strict=True)
         ]
         samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)  # (h, w, S)
-        return np.moveaxis(meaning.apply(samples), 2, 0)  # (C, h, w)
+        return meaning.apply(samples).transpose(2, 0, 1)  # (C, h, w)
 
     def _told(self, plan: _Plan, error: Exception) -> TileReadError:
         stored = [one.wanted for one in plan.segments if one.wanted is not None]

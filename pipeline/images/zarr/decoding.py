@@ -23,16 +23,21 @@ def _stored(stored: bytes, _num_bytes: int) -> bytes:
     return stored
 
 
+def _room(num_bytes: int) -> Any:
+    """As much as there must be, and no more."""
+    return np.empty(num_bytes, np.uint8)
+
+
 def _zstd(stored: bytes, num_bytes: int) -> Any:
-    return imagecodecs.zstd_decode(stored, out=bytearray(num_bytes))
+    return imagecodecs.zstd_decode(stored, out=_room(num_bytes))
 
 
 def _gzip(stored: bytes, num_bytes: int) -> Any:
-    return imagecodecs.gzip_decode(stored, out=bytearray(num_bytes))
+    return imagecodecs.gzip_decode(stored, out=_room(num_bytes))
 
 
 def _zlib(stored: bytes, num_bytes: int) -> Any:
-    return imagecodecs.zlib_decode(stored, out=bytearray(num_bytes))
+    return imagecodecs.zlib_decode(stored, out=_room(num_bytes))
 
 
 def _blosc(stored: bytes, num_bytes: int) -> Any:

@@ -30,7 +30,7 @@ from pipeline.images.zarr.located import LocatedChunk, locate
 from pipeline.images.zarr.shards import ShardIndexes
 from pipeline.images.zarr.stored_files import stored_bytes
 from pipeline.images.zarr.structure import ZarrStructure, read_structure
-from pipeline.storage.byte_range import ByteRange, Piece, total
+from pipeline.storage.byte_range import ByteRange, Piece, tile_cost, total
 from pipeline.storage.storage import Storage
 
 _Fetched: TypeAlias = tuple[LocatedChunk, Piece | None]
@@ -104,8 +104,8 @@ class ZarrSource(Source):
         self, key: TileKey, region: Region, chunks: Sequence[_Fetched], waited_s: float
     ) -> TileAnswer:
         started = time.perf_counter()
-        cost = total(one.index_cost for one, _ in chunks)
-        cost += total(piece.as_tile for _, piece in chunks if piece is not None)
+        fetched = [piece for _, piece in chunks if piece is not None]
+        cost = total(one.index_cost for one, _ in chunks if one.index_cost is not None)
         parts: list[tuple[int, NDArray[np.generic]]] = []
         for chunk, piece in chunks:
             try:
@@ -115,12 +115,12 @@ class ZarrSource(Source):
             except Exception as error:  # noqa: BLE001  # zarr and its codecs raise whatever they like on damaged data
                 own = self._told(key, chunk, error)
                 is_final = self.is_far and isinstance(error, StorageError)
-                return FailedTile(key, own, replace(cost, seconds=waited_s), is_final)
+                return FailedTile(key, own, cost + tile_cost(fetched, waited_s), is_final)
             if samples is not None:
                 parts.append((chunk.first_band, samples))
         data = self._joined(parts, region, self._levels[key.level]) if parts else None
         seconds = waited_s + time.perf_counter() - started
-        return Tile(key, data, replace(cost, seconds=seconds))
+        return Tile(key, data, cost + tile_cost(fetched, seconds))
 
     def _samples(
         self, chunk: LocatedChunk, piece: Piece | None, level: ZarrLevel

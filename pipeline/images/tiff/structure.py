@@ -14,6 +14,8 @@ from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import tiff_pixel_size
 from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.tiff.bands import SampleMeaning, band_names
+from pipeline.images.tiff.georeference import georeference
+from pipeline.images.tiff.metadata import acquisition_metadata
 from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane, planes_of, tile_sides
 
 MAX_TILES = 2**24
@@ -51,6 +53,7 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
     for one in found:
         _check_codec(one.keyframe, uri)
     page, num_bands = found[0].keyframe, _num_bands(found[0])
+    place = georeference(page)
     meanings = tuple(SampleMeaning(one.keyframe, num_bands) for one in found)
     return TiffStructure(
         pyramid=Pyramid(
@@ -61,6 +64,9 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
             bands=band_names(page, num_bands, ome_xml),
             pixel_size=tiff_pixel_size(page, ome_xml),
             nodata=meanings[0].nodata,
+            crs=place.crs,
+            transform=place.transform,
+            metadata=acquisition_metadata(file, page, ome_xml),
         ),
         planes=tuple(planes_of(one, level, uri) for one, level in zip(found, levels, strict=True)),
         meanings=meanings,

@@ -10,11 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from actors.engine import Engine, EngineConfig
+from actors.engine import Engine
+from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
 from models.errors import ModelError
 from pipeline.images.pyramid import PixelSize
 from pipeline.manifest import ImageRecord
+from pipeline.records.attempts import attempts_of
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, ImageResult
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
@@ -83,9 +85,15 @@ class ClassifyActor:
         ) as error:  # told by the first call: of an actor's death Ray keeps only the text
             self._engine = error
             return
-        sink = Output(config.out, config.model.config.class_names).commit
+        output = Output(config.out, config.model.config.class_names)
+        attempts = attempts_of(config.out)
+
+        def commit(result: ImageResult) -> None:
+            output.commit(result)
+            attempts.end(result.outcome.record)
+
         plan = replace(config.model.config.plan, places=config.places)
-        self._engine = Engine(plan, runner, config.engine, sink=sink)
+        self._engine = Engine(plan, runner, config.engine, sink=commit, admit=attempts.begin)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
         """Classify a few images; a receipt each, as they are finished. Or one refusal, and no image opened."""

@@ -68,6 +68,10 @@ def classify_on_ray(
         ),
         num_cpus=workers.num_cpus,
         num_gpus=workers.num_gpus,
+        # A worker that dies comes back with the images it had: what is wrong with an image is decided
+        # there (`pipeline.records.attempts`), and Ray must not lose patience before.
+        max_restarts=-1,
+        max_task_retries=-1,
     )
     for batch in receipts.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in cast("pa.Table", batch).to_pylist():

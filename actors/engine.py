@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from functools import partial
 from typing import Self, TypeAlias
 
-from actors.image_job import ImageJob, Subject, opened
+from actors.engine_config import EngineConfig
+from actors.image_job import ImageJob, Subject, opened, timed_out
 from actors.image_tasks import (
+    Admission,
     Broke,
     Concluded,
     Event,
@@ -26,17 +27,17 @@ from actors.image_tasks import (
     Pixels,
     Read,
     Sink,
+    Suspected,
     Written,
 )
 from actors.model_lanes import ModelBroke, ModelLanes, Seen
 from actors.read_pool import ReadPool
-from pipeline.errors import ReadTimeoutError
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan
-from pipeline.walk.scheduler import Limits, Scheduler
+from pipeline.walk.scheduler import Scheduler
 from pipeline.walk.walk import LookModel
 
 FILL_PATIENCE_S = 0.003
@@ -45,39 +46,20 @@ WATCH_INTERVAL_S = 0.5
 """How often overdue reads are looked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineConfig:
-    """How much one engine takes on at once."""
-
-    images_in_flight: int = 32
-    """Images open at once."""
-    num_readers: int = 8
-    """Threads that read; more for slow storage."""
-    batches_ahead: int = 4
-    """Windows read ahead of the model, in batches."""
-    cache_bytes: int = 256 * 2**20
-    """Decoded tiles kept, over all open images."""
-    read_timeout_s: float = 120.0
-    """Longest time that the pixels of one look, or opening one image, may take."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Submitted:
-    job: ImageJob
-
-
-class _Closing:
-    pass
-
-
-_Any: TypeAlias = Event | _Submitted | Seen | ModelBroke | _Closing
+_Any: TypeAlias = ImageJob | Event | Seen | ModelBroke | None
+"""What the engine's thread hears of; a new job, or None for closing."""
 
 
 class Engine:
     """Classifies images with one model. A context manager: close it when done."""
 
     def __init__(
-        self, plan: WalkPlan, model: LookModel, config: EngineConfig, sink: Sink = lambda _: None
+        self,
+        plan: WalkPlan,
+        model: LookModel,
+        config: EngineConfig,
+        sink: Sink = lambda _: None,
+        admit: Admission = lambda *_: True,
     ) -> None:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
@@ -87,15 +69,10 @@ class Engine:
             model=model,
             cache=TileCache(config.cache_bytes),
             sink=sink,
+            admit=admit,
             post=self._events.put,
         )
-        self._scheduler: Scheduler[Pixels] = Scheduler(
-            Limits(
-                num_images=config.images_in_flight,
-                num_windows=config.batches_ahead * model.batch_size * model.num_lanes,
-                batch_size=model.batch_size,
-            )
-        )
+        self._scheduler: Scheduler[Pixels] = Scheduler(config.limits(model))
         self._lanes = ModelLanes(model, self._events.put)
         self._jobs: dict[int, ImageJob] = {}
         self._num_submitted = 0
@@ -114,7 +91,7 @@ class Engine:
     def submit(self, record: ImageRecord) -> Future[ImageResult]:
         """Classify an image. The future fails only if the model breaks or the result cannot be written."""
         job = ImageJob(record, Future())
-        self._events.put(_Submitted(job))
+        self._events.put(job)
         return job.promise
 
     def classify(self, records: Iterable[ImageRecord]) -> Iterator[ImageResult]:
@@ -131,7 +108,7 @@ class Engine:
 
     def close(self) -> None:
         """Finish what was submitted, then end the threads."""
-        self._events.put(_Closing())
+        self._events.put(None)
         self._thread.join()
         self._pool.close()
         self._lanes.close()
@@ -150,7 +127,8 @@ class Engine:
         for image in self._scheduler.images_to_open():
             job = self._jobs[image]
             job.started_s = time.perf_counter()
-            self._pool.submit(partial(self._tasks.open, image, job.record), Subject(image))
+            work = partial(self._tasks.open, image, job.record, self._scheduler.is_alone(image))
+            self._pool.submit(work, Subject(image))
         for image, glimpse in self._scheduler.looks_to_read():
             self._start_read(image, glimpse)
         for image in self._scheduler.take_finished():
@@ -196,11 +174,11 @@ class Engine:
 
     def _handle(self, event: _Any) -> None:
         match event:
-            case _Submitted(job):
-                self._jobs[self._num_submitted] = job
+            case ImageJob():
+                self._jobs[self._num_submitted] = event
                 self._scheduler.add(self._num_submitted)
                 self._num_submitted += 1
-            case _Closing():
+            case None:
                 self._is_closing = True
             case ModelBroke(error):
                 raise error
@@ -219,6 +197,9 @@ class Engine:
         match event:
             case Opened(image, walk):
                 self._opened(image, walk)
+            case Suspected(image):
+                if self._under_way(image):  # else given up meanwhile
+                    self._scheduler.must_run_alone(image)
             case Read() | NotRead():
                 self._came_back(event)
             case Broke(image, error):
@@ -244,17 +225,22 @@ class Engine:
         return is_awaited
 
     def _opened(self, image: int, walk: ImageWalk) -> None:
-        job = self._jobs.get(image)
-        if job is None or job.is_concluded:  # given up meanwhile
+        job = self._under_way(image)
+        if job is None:  # given up meanwhile
             walk.close()
             return
         job.walk = walk
         self._scheduler.opened(image, walk.traversal)
 
+    def _under_way(self, image: int) -> ImageJob | None:
+        """None for an image that has its result already."""
+        job = self._jobs.get(image)
+        return None if job is None or job.is_concluded else job
+
     def _drop(self, image: int, error: Exception) -> None:
         """An image cannot go on: its row says why."""
-        job = self._jobs.get(image)
-        if job is None or job.is_concluded:
+        job = self._under_way(image)
+        if job is None:
             return
         for key in [key for key in self._reading if key[0] == image]:
             self._reading.discard(key)
@@ -265,8 +251,8 @@ class Engine:
         self._conclude(image, failed(job.record, error, time.perf_counter() - job.started_s))
 
     def _conclude(self, image: int, result: ImageResult) -> None:
-        job = self._jobs.get(image)
-        if job is not None and not job.is_concluded:
+        job = self._under_way(image)
+        if job is not None:
             job.is_concluded = True
             self._pool.submit(partial(self._tasks.write, image, result), Subject(image))
 
@@ -274,6 +260,7 @@ class Engine:
         job = self._jobs.pop(event.image, None)
         if job is None:
             return
+        self._scheduler.written(event.image)
         if event.error is None:
             job.promise.set_result(event.result)
         else:
@@ -289,10 +276,7 @@ class Engine:
                 self._give_up(subject, self._jobs[subject.image])
 
     def _give_up(self, subject: Subject, job: ImageJob) -> None:
-        error = ReadTimeoutError(
-            f"{job.record.image_path}: storage did not answer within "
-            f"{self._config.read_timeout_s:g} s; check it, or allow more with --read-timeout"
-        )
+        error = timed_out(job, self._config.read_timeout_s)
         if job.is_concluded:  # its result cannot be written
             self._written(Written(subject.image, failed(job.record, error, 0.0), error))
         elif subject.glimpse is None or job.walk is None:
@@ -311,5 +295,5 @@ class Engine:
             if self._is_closing:
                 return
             event = self._events.get()
-            if isinstance(event, _Submitted | _Closing):
+            if event is None or isinstance(event, ImageJob):
                 self._handle(event)

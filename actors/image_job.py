@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from pipeline.errors import ReadTimeoutError
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult
 from pipeline.walk.glimpse import Glimpse
@@ -40,3 +41,11 @@ def opened(job: ImageJob) -> ImageWalk:
     if job.walk is None:
         raise RuntimeError(f"{job.record.sample_id} is walked before it is open")
     return job.walk
+
+
+def timed_out(job: ImageJob, timeout_s: float) -> ReadTimeoutError:
+    """What is said of a read that never came back."""
+    return ReadTimeoutError(
+        f"{job.record.image_path}: storage did not answer within {timeout_s:g} s; check it, or allow "
+        "more with --read-timeout"
+    )

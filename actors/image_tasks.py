@@ -25,6 +25,9 @@ from pipeline.walk.walk import LookModel
 Pixels: TypeAlias = NDArray[np.float32]
 Sink: TypeAlias = Callable[[ImageResult], None]
 """Where results are written before anybody hears of them; runs in a reader's thread."""
+Admission: TypeAlias = Callable[[ImageRecord, bool], bool]
+"""Asked before an image is opened, with whether it is alone; False: it may only be opened alone. Raises `ImageError`
+for an image that may not be opened at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,13 @@ class Opened:
 
     image: int
     walk: ImageWalk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspected:
+    """An image was not opened: it must run alone."""
+
+    image: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +88,7 @@ class Written:
     error: Exception | None = None
 
 
-Event: TypeAlias = Opened | Read | NotRead | Broke | Concluded | Written
+Event: TypeAlias = Opened | Suspected | Read | NotRead | Broke | Concluded | Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +103,17 @@ class ImageTasks:
     """Shared by all images."""
     sink: Sink
     """Where results go."""
+    admit: Admission
+    """Decides whether an image may be opened."""
     post: Callable[[Event], None]
     """Tells the engine."""
 
-    def open(self, image: int, record: ImageRecord) -> None:
+    def open(self, image: int, record: ImageRecord, is_alone: bool) -> None:
         """Open an image and plan its first looks."""
         try:
+            if not self.admit(record, is_alone):
+                self.post(Suspected(image))
+                return
             walk = open_image_walk(record, self.plan, combine=self.model.combine, cache=self.cache)
         except Exception as error:  # noqa: BLE001  # becomes the image's row
             self.post(Broke(image, _told(record, error)))

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import typer
 
 from actors.classify_actor import ActorConfig
-from actors.engine import EngineConfig
+from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model, settings_of
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.progress import RunProgress

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from actors.engine import EngineConfig
+from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from jobs.classify import ClassifyJob, run
 from jobs.console import out, run_alone, told_plainly

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from actors import image_tasks
-from actors.engine import Engine, EngineConfig
+from actors.engine import Engine
+from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model
 from actors.model_runner import ModelRunner, load_runner
 from pipeline.errors import TileReadError

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from actors.classify_actor import ActorConfig
 from actors.distribution import Workers, classify_on_ray
-from actors.engine import Engine, EngineConfig
+from actors.engine import Engine
+from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
 from actors.model_runner import ModelRunner, load_runner
 from actors.worker_process import settle_in

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,11 +19,13 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
 
 
 @contextlib.contextmanager
-def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: object, environment: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[subprocess.Popen[str]]:
     """A command in a session of its own, of which nothing is left afterwards."""
     process = subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)],
-        env=ENVIRONMENT,
+        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -43,9 +45,9 @@ def started(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def finished(*arguments: object) -> tuple[int, str]:
+def finished(*arguments: object, environment: Mapping[str, str] = ENVIRONMENT) -> tuple[int, str]:
     """Run a command to its end; exit status, and what it said."""
-    with started(*arguments) as process:
+    with started(*arguments, environment=environment) as process:
         out, err = process.communicate(timeout=150)
     return process.returncode, out + err
 

@@ -75,3 +75,49 @@ class TestScheduler:
         assert [look.image for look in scheduler.next_batch()] == [1]
         assert scheduler.num_in_flight == 1
         assert not scheduler.is_reading
+
+
+class TestImagesThatMustRunAlone:
+    def test_they_wait_until_all_others_are_written(self) -> None:
+        """No suspect is opened before, and nothing is opened beside or between suspects."""
+        scheduler: Scheduler[None] = Scheduler(Limits(num_images=4, num_windows=8, batch_size=3))
+        for image in range(6):
+            scheduler.add(image)
+        assert scheduler.images_to_open() == [0, 1, 2, 3]
+        for image in (1, 2):
+            scheduler.must_run_alone(image)
+        scheduler.dropped(0)
+        scheduler.dropped(3)
+
+        assert scheduler.images_to_open() == []  # 0 and 3 are not written yet
+        scheduler.written(0)
+        assert scheduler.images_to_open() == []
+        scheduler.written(3)
+        assert scheduler.images_to_open() == [1]
+        assert scheduler.is_alone(1)
+        assert scheduler.images_to_open() == []
+        scheduler.dropped(1)
+        assert scheduler.images_to_open() == []
+        scheduler.written(1)
+        assert scheduler.images_to_open() == [2]
+        scheduler.dropped(2)
+        scheduler.written(2)
+        assert scheduler.images_to_open() == [4, 5]
+        assert not scheduler.is_alone(4)
+
+    def test_walks_of_suspects_are_those_of_others(self) -> None:
+        """An image that runs alone is walked to its end like any other."""
+        scheduler: Scheduler[None] = Scheduler(Limits(num_images=4, num_windows=8, batch_size=3))
+        walk = traversal(CONFIG)
+        scheduler.add(0)
+        scheduler.images_to_open()
+        scheduler.must_run_alone(0)
+        [image] = scheduler.images_to_open()
+        scheduler.opened(image, walk)
+        while not scheduler.take_finished():
+            for number, glimpse in scheduler.looks_to_read():
+                scheduler.was_read(number, glimpse, None)
+            for look in scheduler.next_batch():
+                scheduler.observed(look, answer(look.glimpse, 9))
+
+        assert [look.glimpse for look in walk.looks] == run(traversal(CONFIG), 9)

@@ -13,6 +13,7 @@ from pipeline.errors import (
     StorageError,
     UnsupportedImageError,
 )
+from pipeline.images.companions import companions, fingerprint_of_files, with_companions
 from pipeline.images.source import Source
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 from pipeline.storage.byte_range import ByteRange, Piece
@@ -82,10 +83,9 @@ def fingerprint_of(uri: str, places: AllowedPlaces = EVERYWHERE) -> Fingerprint 
         path = local_path(uri)
         if path.is_dir():
             return _fingerprint_directory(path)
-        status = path.stat()
+        return fingerprint_of_files([path, *companions(path)])
     except (OSError, FoveateError):
         return None
-    return Fingerprint(status.st_size, status.st_mtime_ns)
 
 
 def is_zarr_directory(path: Path) -> bool:
@@ -114,7 +114,7 @@ def _open_file(path: Path) -> Source:
         raise ImageAccessError(f"{path}: not a regular file; give an image file")
     storage = DiskStorage(path)
     [start] = storage.fetch([ByteRange(count=START_BYTES, is_clipped=True)])
-    return open_object(str(path), storage, start)
+    return with_companions(open_object(str(path), storage, start), path)
 
 
 def open_object(uri: str, storage: Storage, start: Piece) -> Source:

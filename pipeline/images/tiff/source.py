@@ -25,6 +25,7 @@ from pipeline.errors import (
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
 from pipeline.images.source import Source
+from pipeline.images.tiff.mask import alpha_band
 from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane
 from pipeline.images.tiff.structure import TiffStructure, read_structure
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
@@ -54,7 +55,9 @@ class _Plan:
     region: Region
     """Its pixels, cut at the image's edge."""
     segments: tuple[_Segment, ...]
-    """One per plane."""
+    """One per plane, then those of the mask."""
+    mask_boxes: tuple[Region, ...] | None = None
+    """Pixels of each of the mask's; None: all pixels are valid."""
 
 
 class TiffSource(Source):
@@ -100,8 +103,10 @@ class TiffSource(Source):
             yield self._answer(plan, own, seconds)
 
     def scan_bytes(self, level: int) -> int | None:
-        """Stored bytes of all tiles of a level, from the index."""
-        return sum(int(plane.byte_counts.sum()) for plane in self._structure.planes[level])
+        """Stored bytes of all tiles of a level and of its mask, from the index."""
+        mask = None if self._structure.masks is None else self._structure.masks[level]
+        planes = self._structure.planes[level] + (() if mask is None else (mask.plane,))
+        return sum(int(plane.byte_counts.sum()) for plane in planes)
 
     def close(self) -> None:
         """Close the file; reads under way finish."""
@@ -115,7 +120,14 @@ class TiffSource(Source):
         index = key.row * self.pyramid.levels[key.level].num_cols + key.col
         planes = self._structure.planes[key.level]
         segments = tuple(_segment(plane, index, self.fingerprint) for plane in planes)
-        plan = _Plan(key=key, region=region, segments=segments)
+        mask = None if self._structure.masks is None else self._structure.masks[key.level]
+        if mask is None:
+            plan = _Plan(key=key, region=region, segments=segments)
+        else:
+            parts = list(mask.parts_of(region))
+            of_mask = tuple(_segment(mask.plane, n, self.fingerprint) for n, _ in parts)
+            boxes = tuple(box for _, box in parts)
+            plan = _Plan(key=key, region=region, segments=segments + of_mask, mask_boxes=boxes)
         if all(plane.byte_counts[index] <= 2 * MAX_TILE_BYTES for plane in planes):
             return plan
         # No codec makes data twice as large; the index lies, and believing it would take gigabytes.
@@ -138,7 +150,9 @@ class TiffSource(Source):
 
     def _decoded(self, plan: _Plan, pieces: Sequence[Piece | None]) -> NDArray[np.generic] | None:
         """(C, h, w), or None where the file stores nothing."""
-        if not any(pieces):
+        num_planes = len(self._structure.planes[plan.key.level])
+        fetched = list(zip(plan.segments, pieces, strict=True))
+        if not any(piece for _, piece in fetched[:num_planes]):
             return None
         meaning, region = self._structure.meanings[plan.key.level], plan.region
         parts = [
@@ -146,10 +160,14 @@ class TiffSource(Source):
             meaning.absent(region.height, region.width)
             if piece is None
             else _cut(_samples(segment, piece), region)
-            for segment, piece in zip(plan.segments, pieces, strict=True)
+            for segment, piece in fetched[:num_planes]
         ]
         samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)  # (h, w, S)
-        return meaning.apply(samples).transpose(2, 0, 1)  # (C, h, w)
+        bands = meaning.apply(samples)  # (h, w, C)
+        if self._structure.masks is not None:
+            alpha = _alpha(plan, fetched[num_planes:], bands.dtype)
+            bands = np.concatenate([bands, alpha], axis=2)  # (h, w, C + 1)
+        return bands.transpose(2, 0, 1)  # (C, h, w)
 
     def _told(self, plan: _Plan, error: Exception) -> TileReadError:
         stored = [one.wanted for one in plan.segments if one.wanted is not None]
@@ -175,6 +193,21 @@ def _samples(segment: _Segment, piece: Piece) -> NDArray[np.generic]:
     if stored is None:
         raise StorageError("the file has gone while it was read")
     return segment.plane.decode(stored, segment.number)
+
+
+def _alpha(
+    plan: _Plan, fetched: Sequence[tuple[_Segment, Piece | None]], dtype: np.dtype[np.generic]
+) -> NDArray[np.generic]:
+    """(h, w, 1): the mask as a band."""
+    if plan.mask_boxes is None:
+        return np.full(
+            (plan.region.height, plan.region.width, 1), 255 if dtype == np.uint8 else 1, dtype
+        )
+    parts = [
+        (box, None if piece is None else _samples(segment, piece))
+        for box, (segment, piece) in zip(plan.mask_boxes, fetched, strict=True)
+    ]
+    return alpha_band(plan.region, parts, dtype)
 
 
 def _cut(samples: NDArray[np.generic], region: Region) -> NDArray[np.generic]:

@@ -15,6 +15,7 @@ from pipeline.images.pixel_size import tiff_pixel_size
 from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.tiff.bands import SampleMeaning, band_names
 from pipeline.images.tiff.georeference import georeference
+from pipeline.images.tiff.mask import Mask, masks_of
 from pipeline.images.tiff.metadata import acquisition_metadata
 from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane, planes_of, tile_sides
 
@@ -34,6 +35,8 @@ class TiffStructure:
     """Per level, the planes that hold its bands, in the order of the bands."""
     meanings: tuple[SampleMeaning, ...]
     """Per level, applied to the bands of a tile."""
+    masks: tuple[Mask | None, ...] | None
+    """Per level, the mask that becomes the last band; None: there is none, or a band says it already."""
 
 
 def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
@@ -55,13 +58,18 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
     page, num_bands = found[0].keyframe, _num_bands(found[0])
     place = georeference(page)
     meanings = tuple(SampleMeaning(one.keyframe, num_bands) for one in found)
+    bands = band_names(page, num_bands, ome_xml)
+    masks = None if "alpha" in bands else masks_of(file, levels, uri)
+    if masks is not None and not any(masks):
+        masks = None
     return TiffStructure(
+        masks=masks,
         pyramid=Pyramid(
             uri=uri,
             format=_format(file),
             levels=levels,
             dtype=meanings[0].dtype.name,
-            bands=band_names(page, num_bands, ome_xml),
+            bands=bands if masks is None else (*bands, "alpha"),
             pixel_size=tiff_pixel_size(page, ome_xml),
             nodata=meanings[0].nodata,
             crs=place.crs,

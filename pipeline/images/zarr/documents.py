@@ -5,7 +5,6 @@ zarr would open whatever bears the right name, a pipe too, and wait for it for e
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 from pipeline.errors import CorruptImageError, StorageError
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.byte_range import ByteRange, Piece, total
-from pipeline.storage.fingerprint import Fingerprint
+from pipeline.storage.fingerprint import Fingerprint, together
 from pipeline.storage.storage import Storage
 
 GROUP_V3, GROUP_V2 = "zarr.json", ".zattrs"
@@ -172,9 +171,4 @@ def _fingerprint(pieces: Sequence[Piece], storage: Storage) -> Fingerprint:
     found = [piece.fingerprint for piece in pieces if piece.fingerprint is not None]
     if not found:
         raise StorageError(f"{storage.uri}: no Zarr store there; check the path")
-    etags = ",".join(one.etag for one in found if one.etag is not None)
-    return Fingerprint(
-        sum(one.size_bytes for one in found),
-        max(one.modified_ns for one in found),
-        hashlib.sha256(etags.encode()).hexdigest()[:32] if etags else None,
-    )
+    return together(*found)

@@ -1,0 +1,97 @@
+"""A file and its mask in another one, as GDAL keeps them (`image.tif.msk`): the mask is a last band `alpha`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.images.pyramid import Level
+from pipeline.images.region import Region
+from pipeline.images.source import Source
+from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.fingerprint import together
+
+
+class MaskedSource(Source):
+    """An image without alpha, and a one-band source of the same size that is above 0 where pixels are valid.
+
+    A level that the mask does not have at that size is valid everywhere. Closes both.
+    """
+
+    def __init__(self, image: Source, mask: Source) -> None:
+        self._image, self._mask = image, mask
+        self.pyramid = replace(image.pyramid, bands=(*image.pyramid.bands, "alpha"))
+        self.header = image.header + mask.header
+        self.fingerprint = together(image.fingerprint, mask.fingerprint)
+        self.is_far = image.is_far
+        self._mask_levels = [
+            _level_of_size(mask.pyramid.levels, level) for level in image.pyramid.levels
+        ]
+
+    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
+        """The image's tiles, each with its mask."""
+        for answer in self._image.read_tiles(keys):
+            if isinstance(answer, Tile) and answer.data is not None:
+                yield self._with_alpha(answer, answer.data)
+            else:
+                yield answer
+
+    def scan_bytes(self, level: int) -> int | None:
+        """Of image and mask."""
+        number, of_image = self._mask_levels[level], self._image.scan_bytes(level)
+        of_mask = 0 if number is None else self._mask.scan_bytes(number)
+        return None if of_image is None or of_mask is None else of_image + of_mask
+
+    def close(self) -> None:
+        """Close both files."""
+        self._image.close()
+        self._mask.close()
+
+    def _with_alpha(self, tile: Tile, data: NDArray[np.generic]) -> TileAnswer:
+        key = tile.key
+        region = self.pyramid.levels[key.level].tile_region(key.row, key.col)
+        most = np.array(255 if data.dtype == np.uint8 else 1, data.dtype)
+        number = self._mask_levels[key.level]
+        if number is None:
+            alpha = np.full((1, region.height, region.width), most)
+            return Tile(key, np.concatenate([data, alpha]), tile.acquisition)
+        alpha = np.zeros((1, region.height, region.width), data.dtype)
+        cost: Acquisition = tile.acquisition
+        for part in self._mask.read_tiles(self._mask.pyramid.tiles_in(number, region)):
+            cost += part.acquisition
+            if isinstance(part, FailedTile):
+                return FailedTile(key, part.error, cost, part.is_final)
+            if part.data is not None:
+                box = self._mask.pyramid.levels[number].tile_region(part.key.row, part.key.col)
+                _paste(alpha, region, part.data, box, most)
+        return Tile(key, np.concatenate([data, alpha]), cost)  # (C + 1, h, w)
+
+
+def _level_of_size(levels: Sequence[Level], wanted: Level) -> int | None:
+    sizes = [(level.height, level.width) for level in levels]
+    size = (wanted.height, wanted.width)
+    return sizes.index(size) if size in sizes else None
+
+
+def _paste(
+    alpha: NDArray[np.generic],
+    region: Region,
+    samples: NDArray[np.generic],
+    box: Region,
+    most: NDArray[np.generic],
+) -> None:
+    shared = region.intersection(box)
+    if shared is None:
+        return
+    rows = slice(shared.y - box.y, shared.bottom - box.y)
+    cols = slice(shared.x - box.x, shared.right - box.x)
+    target = alpha[
+        :1,
+        shared.y - region.y : shared.bottom - region.y,
+        shared.x - region.x : shared.right - region.x,
+    ]
+    target[samples[:1, rows, cols] != 0] = most

@@ -23,7 +23,10 @@ from pipeline.storage.place import is_far, local_path, shown
 from pipeline.storage.storage import Storage
 
 IMAGE_SUFFIXES = frozenset(
-    (".svs", ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ndpi", ".scn", ".bif", ".qptiff")
+    (
+        *(".svs", ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".ndpi", ".scn", ".bif", ".qptiff"),
+        *(".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".webp", ".dzi"),
+    )
 )
 """Names that are picked up when a directory is searched."""
 START_BYTES = 132
@@ -31,11 +34,6 @@ START_BYTES = 132
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs")
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIN1")
 _OTHER_KINDS = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\0\0\0\x0cjP  ": "a JPEG 2000 picture",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 codestream",
-    b"RIFF": "a WebP picture",
     b"GIF8": "a GIF picture",
     b"BM": "a BMP picture",
     b"\x89HDF": "an HDF5 file",
@@ -124,11 +122,8 @@ def open_object(uri: str, storage: Storage, start: Piece) -> Source:
         ImageError: as `open_source`.
         StorageError: if storage fails.
     """
-    from pipeline.images.tiff.source import TiffSource  # not above: a driver opens no image
-
     try:
-        _check_start(shown(uri), start)
-        return TiffSource(uri, storage, start)
+        return _by_start(uri, storage, start)
     except BaseException as error:
         storage.close()
         if isinstance(error, ImageError) and not error.cost.num_requests:
@@ -147,25 +142,39 @@ def open_store(uri: str, storage: Storage, start: Piece | None = None) -> Source
         raise
 
 
-def _check_start(name: str, start: Piece) -> None:
-    data = start.checked()
+def _by_start(uri: str, storage: Storage, start: Piece) -> Source:
+    name, data = shown(uri), start.checked()
     if data is None:
         raise ImageAccessError(f"{name}: not there; check the path")
     if not data:
         raise CorruptImageError(f"{name}: the file is empty; copy it again from where it came")
-    if not data.startswith(_TIFF_STARTS):
-        raise _not_a_tiff(name, data)
+    # Not above: a driver opens no image.
+    if data.startswith(_TIFF_STARTS):
+        from pipeline.images.tiff.source import TiffSource
+
+        return TiffSource(uri, storage, start)
+    if b"schemas.microsoft.com/deepzoom" in data:
+        from pipeline.images.picture.deepzoom import DeepZoomSource
+
+        return DeepZoomSource(uri, storage, storage.fetch([ByteRange()])[0])
+    from pipeline.images.picture.codec import kind_of
+
+    if kind_of(data) is None:
+        raise _not_an_image(name, data)
+    from pipeline.images.picture.source import PictureSource
+
+    return PictureSource(uri, storage, start)
 
 
-def _not_a_tiff(name: str, start: bytes) -> ImageError:
+def _not_an_image(name: str, start: bytes) -> ImageError:
     kinds = [kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)]
     if start[128:132] == b"DICM":
         kinds = ["a DICOM file"]
     if kinds:
         return UnsupportedImageError(
-            f"{name}: {kinds[0]}; wanted a TIFF or an OME-Zarr: write it as a pyramidal TIFF or OME-Zarr"
+            f"{name}: {kinds[0]}; wanted a TIFF, an OME-Zarr or a picture: write it as a pyramidal TIFF or OME-Zarr"
         )
     return CorruptImageError(
-        f"{name}: not an image that is known here (it starts with {start[:8]!r}); wanted a TIFF or an "
-        "OME-Zarr"
+        f"{name}: not an image that is known here (it starts with {start[:8]!r}); wanted a TIFF, "
+        "an OME-Zarr, a DeepZoom, or a picture (PNG, JPEG, JPEG 2000, WebP); check the file"
     )

@@ -66,6 +66,16 @@ class Piece:
             raise self.error
         return self.data
 
+    def identified(self, name: str) -> Fingerprint:
+        """Of the object that the bytes come from.
+
+        Raises:
+            StorageError: if a server does not even say how long it is.
+        """
+        if self.fingerprint is None:
+            raise StorageError(f"{name}: does not say how long it is; copy it to a disk")
+        return self.fingerprint
+
     @property
     def as_index(self) -> Acquisition:
         """Its cost, if it was a header or an index."""

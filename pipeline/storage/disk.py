@@ -32,6 +32,10 @@ class DiskStorage(Storage):
         """One read each: near ranges cost a disk nothing."""
         return [self._answer(wanted) for wanted in ranges]
 
+    def beside(self, name: str) -> DiskStorage:
+        """A file or directory in the same directory."""
+        return DiskStorage(self._path.with_name(name))
+
     def close(self) -> None:
         """Reads under way finish."""
         self._is_open = False

@@ -33,11 +33,9 @@ class HeaderFile(io.RawIOBase):
         super().__init__()
         self._storage = storage
         self._position = 0
-        if start.fingerprint is None:
-            raise StorageError(f"{storage.uri}: does not say how long it is; copy it to a disk")
-        self.fingerprint = start.fingerprint
+        self.fingerprint = start.identified(storage.uri)
         """Of the object."""
-        self._size = start.fingerprint.size_bytes
+        self._size = self.fingerprint.size_bytes
         self._blocks: list[tuple[int, bytes]] = [(0, start.data or b"")]
         self.cost: Acquisition = start.as_index
         """What was read so far."""

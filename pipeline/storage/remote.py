@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import obstore
 from obstore.store import HTTPStore, from_url
@@ -36,6 +37,7 @@ class RemoteStorage(Storage):
     is_far = True
 
     def __init__(self, url: str, limits: RemoteLimits = REMOTE_LIMITS) -> None:
+        self._url = url
         self.uri = shown(url)
         self._is_signed = is_signed(url)
         self._is_open = True
@@ -48,6 +50,12 @@ class RemoteStorage(Storage):
             return [Piece(error=closed(self.uri)) for _ in ranges]
         requests = plan_requests(ranges)
         return event_loop.run(self._fetch_all(ranges, requests))
+
+    def beside(self, name: str) -> RemoteStorage:
+        """An object or prefix below the same one. A signature that is of one object only will not do for it."""
+        parts = urlsplit(self._url)
+        path = f"{parts.path.rpartition('/')[0]}/{quote(name)}"
+        return RemoteStorage(urlunsplit(parts._replace(path=path)), self._limits)
 
     def close(self) -> None:
         """Requests under way finish."""

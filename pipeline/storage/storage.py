@@ -25,6 +25,14 @@ class Storage(ABC):
     def close(self) -> None:
         """No reads from now on. Closing twice is no error."""
 
+    @abstractmethod
+    def beside(self, name: str) -> Storage:
+        """The storage of another object or directory in the same place; `self` is of one object.
+
+        Raises:
+            OSError, StorageError: if it cannot be opened.
+        """
+
     def child(self, key: str) -> str:
         """Path or URL of an object, for messages."""
         return f"{self.uri.rstrip('/')}/{key}" if key else self.uri

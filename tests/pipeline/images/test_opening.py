@@ -32,8 +32,8 @@ class TestOpenSource:
     @pytest.mark.parametrize(
         ("start", "kind", "error"),
         [
-            (b"\x89PNG\r\n", "a PNG picture", UnsupportedImageError),
-            (b"\xff\xd8\xff\xe0", "a JPEG picture", UnsupportedImageError),
+            (b"%PDF-1.4", "a PDF document", UnsupportedImageError),
+            (b"\xff\xd8\xff\xe0", "a picture that cannot be decoded", CorruptImageError),
             (b"\0" * 128 + b"DICM", "a DICOM file", UnsupportedImageError),
             (b"hello, I am text", "not an image that is known", CorruptImageError),
         ],
@@ -41,7 +41,7 @@ class TestOpenSource:
     def test_other_files(
         self, tmp_path: Path, start: bytes, kind: str, error: type[ImageError]
     ) -> None:
-        """What is no TIFF is called what it is."""
+        """What is no image is called what it is."""
         (tmp_path / "a.tif").write_bytes(start)
         with pytest.raises(error, match=kind):
             open_source(str(tmp_path / "a.tif"))

@@ -1,0 +1,1 @@
+"""Pictures without a pyramid of their own: PNG, JPEG, JPEG 2000, WebP; and pyramids made of such files (DeepZoom)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Self, TypeAlias
@@ -35,6 +35,7 @@ from actors.read_pool import ReadPool
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
+from pipeline.storage.place import is_far
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan
 from pipeline.walk.scheduler import Scheduler
@@ -63,7 +64,8 @@ class Engine:
     ) -> None:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
-        self._pool: ReadPool[Subject] = ReadPool(config.num_readers)
+        self._near: ReadPool[Subject] = ReadPool(config.num_readers)
+        self._far: ReadPool[Subject] = ReadPool(config.num_far_readers)
         self._tasks = ImageTasks(
             plan=plan,
             model=model,
@@ -110,7 +112,8 @@ class Engine:
         """Finish what was submitted, then end the threads."""
         self._events.put(None)
         self._thread.join()
-        self._pool.close()
+        self._near.close()
+        self._far.close()
         self._lanes.close()
 
     def _run(self) -> None:
@@ -128,18 +131,23 @@ class Engine:
             job = self._jobs[image]
             job.started_s = time.perf_counter()
             work = partial(self._tasks.open, image, job.record, self._scheduler.is_alone(image))
-            self._pool.submit(work, Subject(image))
+            self._submit(work, Subject(image))
         for image, glimpse in self._scheduler.looks_to_read():
             self._start_read(image, glimpse)
         for image in self._scheduler.take_finished():
             job = self._jobs[image]
             work = partial(self._tasks.conclude, image, opened(job), job.started_s)
-            self._pool.submit(work, Subject(image))
+            self._submit(work, Subject(image))
+
+    def _submit(self, work: Callable[[], None], subject: Subject) -> None:
+        """To the threads that wait for servers, or to those that read disks."""
+        pool = self._far if is_far(self._jobs[subject.image].record.image_path) else self._near
+        pool.submit(work, subject)
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
         self._reading.add((image, glimpse.position))
         work = partial(self._tasks.read, image, opened(self._jobs[image]), glimpse)
-        self._pool.submit(work, Subject(image, glimpse))
+        self._submit(work, Subject(image, glimpse))
 
     def _start_batches(self) -> None:
         """Give the model what is ready: full batches, or what there is when no more comes soon."""
@@ -254,7 +262,7 @@ class Engine:
         job = self._under_way(image)
         if job is not None:
             job.is_concluded = True
-            self._pool.submit(partial(self._tasks.write, image, result), Subject(image))
+            self._submit(partial(self._tasks.write, image, result), Subject(image))
 
     def _written(self, event: Written) -> None:
         job = self._jobs.pop(event.image, None)
@@ -271,7 +279,12 @@ class Engine:
         if now - self._last_watch_s < WATCH_INTERVAL_S:
             return
         self._last_watch_s = now
-        for subject in self._pool.abandon_overdue(self._config.read_timeout_s):
+        overdue = [
+            subject
+            for pool in (self._near, self._far)
+            for subject in pool.abandon_overdue(self._config.read_timeout_s)
+        ]
+        for subject in overdue:
             if subject.image in self._jobs:
                 self._give_up(subject, self._jobs[subject.image])
 

@@ -15,7 +15,9 @@ class EngineConfig:
     images_in_flight: int = 32
     """Images open at once."""
     num_readers: int = 8
-    """Threads that read; more for slow storage."""
+    """Threads that read from disks; they also decode, so more of them than processors help little."""
+    num_far_readers: int = 64
+    """Threads that read from servers; they mostly wait."""
     batches_ahead: int = 4
     """Windows read ahead of the model, in batches."""
     cache_bytes: int = 256 * 2**20

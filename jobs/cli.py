@@ -7,6 +7,7 @@ import typer
 from jobs.classify import classify
 from jobs.demo import demo
 from jobs.doctor import doctor
+from jobs.ingest import ingest
 from jobs.models import models
 from jobs.new_model import new_model
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Classify gigapixel images by looking only where it matters.",
 )
-for job in (classify, doctor, models, new_model, demo):
+for job in (classify, ingest, doctor, models, new_model, demo):
     app.command()(job)
 
 

@@ -8,6 +8,7 @@ from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pyramid import PixelSize, Pyramid
 from pipeline.images.zarr.chunks import ChunkLayout
 from pipeline.images.zarr.documents import ZarrDocuments
+from pipeline.images.zarr.georeference import read_georeference
 from pipeline.images.zarr.level import ZarrLevel
 from pipeline.images.zarr.multiscale import Multiscale, channel_names, read_multiscale
 
@@ -35,6 +36,7 @@ def read_structure(documents: ZarrDocuments, uri: str) -> ZarrStructure:
     levels = _shrinking(list(sizes))
     finest = levels[0]
     _check_length(multiscale, finest, uri)
+    place = read_georeference(documents.attributes)
     pyramid = Pyramid(
         uri=uri,
         format=f"ome-zarr-{multiscale.version}",
@@ -42,6 +44,9 @@ def read_structure(documents: ZarrDocuments, uri: str) -> ZarrStructure:
         dtype=finest.dtype.name,
         bands=channel_names(multiscale, finest.num_bands),
         pixel_size=sizes[finest],
+        nodata=place.nodata,
+        crs=place.crs,
+        transform=place.transform,
     )
     return ZarrStructure(pyramid=pyramid, levels=levels)
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+pytest_plugins = ("tests.servers.fixtures",)
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 # Two test processes on two cores: each with one thread, or they fight.

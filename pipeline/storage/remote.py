@@ -14,14 +14,14 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import obstore
-from obstore.store import HTTPStore, from_url
 
 from pipeline.errors import StorageError
 from pipeline.storage import event_loop
 from pipeline.storage.byte_range import MAX_WHOLE_BYTES, ByteRange, Piece
+from pipeline.storage.clients import client_for
 from pipeline.storage.coalescing import Request, gap_bytes, plan_requests
 from pipeline.storage.fingerprint import Fingerprint
-from pipeline.storage.place import HTTP_SCHEMES, is_signed, server_parts, shown
+from pipeline.storage.place import is_signed, shown
 from pipeline.storage.remote_errors import changed, may_pass, told
 from pipeline.storage.remote_limits import REMOTE_LIMITS, RemoteLimits
 from pipeline.storage.storage import Storage, closed
@@ -42,7 +42,7 @@ class RemoteStorage(Storage):
         self._is_signed = is_signed(url)
         self._is_open = True
         self._limits = limits
-        self._store = _client(url, limits)
+        self._client = client_for(url, limits)
 
     def fetch(self, ranges: Sequence[ByteRange]) -> list[Piece]:
         """All at once; near ranges in one request."""
@@ -99,7 +99,9 @@ class RemoteStorage(Storage):
 
     async def _read(self, wanted: ByteRange) -> Piece:
         async with event_loop.slots(self._limits.max_requests):
-            found = await obstore.get_async(self._store, wanted.key, options=_options(wanted))
+            found = await obstore.get_async(
+                self._client.store, self._client.key(wanted.key), options=_options(wanted)
+            )
             if wanted.count is None and found.meta["size"] > MAX_WHOLE_BYTES:
                 raise StorageError(
                     f"{self.child(wanted.key)}: {found.meta['size']} bytes are too many to be read at once"
@@ -127,22 +129,6 @@ def _shares(request: Request, answer: Piece, ranges: Sequence[ByteRange], gap: i
             share = replace(share, data=answer.data[start : start + (ranges[number].count or 0)])
         shares.append(share)
     return shares
-
-
-def _client(url: str, limits: RemoteLimits) -> Any:
-    parts = server_parts(url)
-    options: Any = {
-        "timeout": f"{limits.read_timeout_s}s",
-        "connect_timeout": f"{limits.connect_timeout_s}s",
-    }
-    far: Any = {**options, "allow_http": True}
-    once: Any = {"max_retries": 0}
-    try:
-        if parts.scheme.lower() in HTTP_SCHEMES:
-            return HTTPStore.from_url(url, client_options=far, retry_config=once)
-        return from_url(url, client_options=options, retry_config=once)
-    except Exception as error:  # obstore's tree has many roots
-        raise told(error, shown(url), is_signed=False) from error
 
 
 def _options(wanted: ByteRange) -> Any:

@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.errors import (
     CorruptImageError,
@@ -39,6 +38,7 @@ from pipeline.storage.thread_reads import Reads, ThreadReads
 
 if TYPE_CHECKING:
     from openslide import OpenSlide
+    from PIL.Image import Image
 
 
 class OpenSlideSource(Source):
@@ -103,34 +103,33 @@ class OpenSlideSource(Source):
                 key, TileReadError(str(closed(shown(self.pyramid.uri)))), is_final=True
             )
         try:
-            samples = self._read(slide, key.level, region)
+            image = self._read(slide, key.level, region)
         except Exception as error:  # noqa: BLE001  # whatever OpenSlide says of damaged data
             cost = _tile_cost(reads.so_far(), time.perf_counter() - started)
             return FailedTile(key, self._told(key, error), cost)
+        cost = _tile_cost(reads.so_far(), time.perf_counter() - started)
+        samples = np.asarray(image)  # (h, w, 4); Pillow's, not premultiplied
         data = samples.transpose(2, 0, 1) if samples[:, :, 3].any() else None  # (4, h, w)
-        return Tile(key, data, _tile_cost(reads.so_far(), time.perf_counter() - started))
+        return Tile(key, data, cost)
 
-    def _read(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
-        """(h, w, 4).
+    def _read(self, slide: OpenSlide, level: int, region: Region) -> Image:
+        """RGBA.
 
         An error stays with a slide for ever, and another thread may have caused it. So a tile that failed is
         read again on a slide of its own, which takes the place of the first if all goes well.
         """
+        scale = self.pyramid.levels[level]
+        corner = round(region.x * scale.downsample_x), round(region.y * scale.downsample_y)
+        size = region.width, region.height
         try:
-            return self._samples(slide, level, region)
+            return slide.read_region(corner, level, size)
         except self._openslide.OpenSlideError:
             fresh = self._opened()
-            samples = self._samples(fresh, level, region)
+            image = fresh.read_region(corner, level, size)
         with self._lock:
             if self._slide is slide:
                 self._slide = fresh
-        return samples
-
-    def _samples(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
-        scale = self.pyramid.levels[level]
-        corner = round(region.x * scale.downsample_x), round(region.y * scale.downsample_y)
-        image = slide.read_region(corner, level, (region.width, region.height))
-        return np.asarray(image)  # (h, w, 4); Pillow's, not premultiplied
+        return image
 
     def _opened(self) -> OpenSlide:
         library = self._openslide

@@ -64,18 +64,17 @@ class TestMirax(SourceContract):
 
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts reads per thread")
     def test_costs_are_the_bytes_read(self, image: Image) -> None:
-        """A tile on the grid costs its JPEG image, up to the end of a block of the file; again when read again."""
+        """A tile on the grid costs its JPEG image, in whole blocks of the file; again when read again."""
         source = OpenSlideSource(str(image[0]))
         size = (image[0].with_suffix("") / "Data0000.dat").stat().st_size
+        block = 4096
         for _ in range(2):
             costs = [source.read_tile(key).acquisition for key in all_keys(source)]
-            block = 4096
+            read = sum(cost.transferred_bytes for cost in costs)
 
+            assert size <= read <= size + 2 * block * len(costs)
             assert all(0 < cost.requested_bytes == cost.transferred_bytes for cost in costs)
-            assert all(cost.num_requests <= cost.transferred_bytes / block + 2 for cost in costs)
-            assert (
-                size <= sum(cost.transferred_bytes for cost in costs) <= size + block * len(costs)
-            )
+            assert all(0 < cost.num_requests <= 3 for cost in costs)
 
 
 class TestSlide:

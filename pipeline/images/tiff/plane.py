@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.errors import CorruptImageError
 from pipeline.images.coded_size import coded_samples
 from pipeline.images.pyramid import Level
+from pipeline.images.tiff.aperio import APERIO_YCBCR, decode_ycbcr
 
 MAX_TILE_BYTES = 256 * 2**20
 """A stored tile that decodes to more than this is refused: one look would read it whole."""
@@ -119,12 +120,15 @@ def _raw_plane(
 
 def _decoder(page: tifffile.TiffPage) -> Decode:
     decode, tables, header = page.decode, page.jpegtables, page.jpegheader
+    is_aperio = int(page.compression) == APERIO_YCBCR and page.samplesperpixel == 3
     max_samples = MAX_TILE_BYTES // np.dtype(page.dtype).itemsize
 
     def decoded(stored: bytes, segment: int) -> NDArray[np.generic]:
         samples = coded_samples(stored)
         if samples is not None and samples > max_samples:
             raise ValueError(f"it says that it holds {samples} samples")
+        if is_aperio:
+            return decode_ycbcr(stored)
         data, _, shape = decode(stored, segment, jpegtables=tables, jpegheader=header)
         return np.asarray(data)[0, : shape[1], : shape[2]]  # (h, w, S)
 

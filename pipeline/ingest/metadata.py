@@ -40,7 +40,11 @@ def group_attributes(
     """
     # Mode json: what is not finite is not JSON.
     ome = ImageAttrs(multiscales=[_multiscale(pyramid, plan, pixel_size)], version="0.5")
-    own = {**record, "nodata": _json_number(plan.nodata)}
+    own = {
+        **record,
+        "nodata": _json_number(plan.nodata),
+        "metadata": dict(pyramid.metadata),
+    }
     crs = _crs_attribute(pyramid.crs)
     return {
         "ome": {**ome.model_dump(mode="json", exclude_none=True), "omero": _omero(pyramid)},

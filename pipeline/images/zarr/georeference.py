@@ -1,5 +1,7 @@
-"""Where on the map an OME-Zarr lies, and what it says beyond OME's own metadata: the Zarr conventions `proj:` and
-`spatial:` (GeoZarr), and foveate's own attributes.
+"""Where an OME-Zarr lies on the map, and what means "no data" in it: attributes of its group that OME does not know.
+
+Map: the Zarr conventions `proj:` and `spatial:` (GeoZarr). No data: the attribute `foveate`, which ingest writes;
+a fill value alone says only what is read where nothing is stored.
 """
 
 from __future__ import annotations
@@ -7,61 +9,53 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-Transform: TypeAlias = tuple[float, float, float, float, float, float]
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extras:
-    """What may be known of an image besides its pixels."""
+class Georeference:
+    """As in `Pyramid`."""
 
-    crs: str | None = None
-    """`EPSG:CODE`, or another text that names the system."""
-    transform: Transform | None = None
-    """(a, b, c, d, e, f): pixel corner (x, y) to map (a x + b y + c, d x + e y + f)."""
-    nodata: float | None = None
+    crs: str | None
+    """Such as `EPSG:32618`, or WKT."""
+    transform: tuple[float, float, float, float, float, float] | None
+    """(a, b, c, d, e, f) of level 0."""
+    nodata: float | None
     """Sample value that means "no data"."""
-    metadata: tuple[tuple[str, str], ...] = ()
+    metadata: tuple[tuple[str, str], ...]
     """How the image was made."""
 
 
-def read_extras(attributes: Mapping[str, Any]) -> Extras:
-    """From the attributes of a group; nothing where they cannot be understood, which is no reason to refuse pixels."""
+def read_georeference(attributes: Mapping[str, Any]) -> Georeference:
+    """From the attributes of a group; what is not as it should be is not said."""
     own = attributes.get("foveate")
     own = own if isinstance(own, Mapping) else {}
-    try:
-        return Extras(
-            crs=_text(attributes.get("proj:code") or attributes.get("proj:wkt2") or own.get("crs")),
-            transform=_transform(attributes),
-            nodata=_number(own.get("nodata")),
-            metadata=_metadata(own.get("metadata")),
-        )
-    except (TypeError, ValueError):
-        return Extras()
+    crs = attributes.get("proj:code") or attributes.get("proj:wkt2") or own.get("crs")
+    return Georeference(
+        crs=crs if isinstance(crs, str) else None,
+        transform=_transform(attributes.get("spatial:transform")),
+        nodata=_number(own.get("nodata")),
+        metadata=_metadata(own.get("metadata")),
+    )
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _metadata(found: Any) -> tuple[tuple[str, str], ...]:
+    items = found.items() if isinstance(found, Mapping) else ()
+    return tuple(sorted((str(name), str(value)) for name, value in items))
 
 
-def _number(value: Any) -> float | None:
-    """NaN and infinities are written as words."""
-    return None if value is None else float(value)
-
-
-def _transform(attributes: Mapping[str, Any]) -> Transform | None:
-    values = attributes.get("spatial:transform")
-    if values is None or attributes.get("spatial:transform_type", "affine") != "affine":
+def _transform(found: Any) -> tuple[float, float, float, float, float, float] | None:
+    values = [_number(value) for value in found] if isinstance(found, list) else []
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if len(values) != 6 or len(known) != 6:
         return None
-    a, b, c, d, e, f = (float(value) for value in values)
-    if attributes.get("spatial:registration", "pixel") == "node":  # speaks of pixel centres
-        c, f = c - (a + b) / 2, f - (d + e) / 2
-    found = (a, b, c, d, e, f)
-    return found if all(map(math.isfinite, found)) else None
+    a, b, c, d, e, f = known
+    return a, b, c, d, e, f
 
 
-def _metadata(values: Any) -> tuple[tuple[str, str], ...]:
-    if not isinstance(values, Mapping):
-        return ()
-    return tuple(sorted((str(name), str(value)) for name, value in values.items()))
+def _number(found: Any) -> float | None:
+    """Numbers, and the words that stand for those JSON has none for."""
+    if found in ("NaN", "Infinity", "-Infinity"):
+        return float(found)
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number else None

@@ -9,7 +9,6 @@ from pipeline.images.pyramid import PixelSize, Pyramid
 from pipeline.images.zarr.chunks import ChunkLayout
 from pipeline.images.zarr.documents import ZarrDocuments
 from pipeline.images.zarr.georeference import read_georeference
-from pipeline.images.zarr.georeference import read_extras
 from pipeline.images.zarr.level import ZarrLevel
 from pipeline.images.zarr.multiscale import Multiscale, channel_names, read_multiscale
 
@@ -38,7 +37,6 @@ def read_structure(documents: ZarrDocuments, uri: str) -> ZarrStructure:
     finest = levels[0]
     _check_length(multiscale, finest, uri)
     place = read_georeference(documents.attributes)
-    extras = read_extras(documents.attributes)
     pyramid = Pyramid(
         uri=uri,
         format=f"ome-zarr-{multiscale.version}",
@@ -46,13 +44,10 @@ def read_structure(documents: ZarrDocuments, uri: str) -> ZarrStructure:
         dtype=finest.dtype.name,
         bands=channel_names(multiscale, finest.num_bands),
         pixel_size=sizes[finest],
-        nodata=extras.nodata,
-        crs=extras.crs,
-        transform=extras.transform,
-        metadata=extras.metadata,
         nodata=place.nodata,
         crs=place.crs,
         transform=place.transform,
+        metadata=place.metadata,
     )
     return ZarrStructure(pyramid=pyramid, levels=levels)
 

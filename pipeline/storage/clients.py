@@ -60,15 +60,17 @@ def _store(root: str, limits: RemoteLimits) -> Any:
 
 
 def _made(url: str, limits: RemoteLimits) -> Any:
-    far: Any = {
-        "timeout": f"{limits.read_timeout_s}s",
-        "connect_timeout": f"{limits.connect_timeout_s}s",
-    }
     once: Any = {"max_retries": 0}
     try:
         if url.lower().startswith(HTTP_SCHEMES):
-            options: Any = {**far, "allow_http": True}
+            options: Any = {
+                "timeout": f"{limits.read_timeout_s}s",
+                "connect_timeout": f"{limits.connect_timeout_s}s",
+                "allow_http": True,
+            }
             return HTTPStore.from_url(url, client_options=options, retry_config=once)
-        return from_url(url, client_options=far, retry_config=once)
+        # Options given here would put aside those of the environment, such as AWS_ALLOW_HTTP; `RemoteStorage`
+        # keeps the time itself.
+        return from_url(url, retry_config=once)
     except Exception as error:  # obstore's tree has many roots
         raise told(error, shown(url), is_signed=False) from error

@@ -72,7 +72,7 @@ def refused(name: str, status: int, *, is_signed: bool) -> StorageError:
 
 
 _SIGNS = (
-    (("timed out", "timeout", "timedout"), "no answer in time"),
+    (("timed out", "kind: timeout", "timedout"), "no answer in time"),
     (("dns", "lookup address"), "there is no server of that name"),
     (("certificate", "tls", "ssl", "corrupt message"), "no safe connection (TLS) can be made"),
     (("connection refused",), "nothing listens there (connection refused)"),
@@ -90,6 +90,6 @@ def _reason(error: Exception) -> str:
         return f"status {status}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    text = str(error).lower()
+    text = re.sub(r"https?://\S+", "", str(error).lower())  # an address may hold any word
     found = [meaning for signs, meaning in _SIGNS if any(sign in text for sign in signs)]
     return found[0] if found else type(error).__name__

@@ -105,6 +105,8 @@ def _read(response: Any, url: str, hops: int, wanted: ByteRange) -> _Answer:
         text = f"{shown(url)}: {length} bytes are too many to be read at once"
         return _Answer(url=url, num_hops=hops, error=StorageError(text))
     data = response.read(MAX_WHOLE_BYTES)
+    if length is not None and len(data) < int(length):  # which http.client does not tell
+        raise http.client.IncompleteRead(data, int(length) - len(data))
     total = (response.headers.get("Content-Range") or "").rpartition("/")[2]
     size = int(total) if total.isdigit() else len(data)
     return _Answer(

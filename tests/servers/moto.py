@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,18 @@ class Moto:
         with contextlib.closing(made):
             yield made
 
-    def upload(self, root: Path, bucket: str) -> str:
-        """All files below a directory, into a new bucket, past the log; its URL."""
+    def upload(self, root: Path, bucket: str, names: Sequence[str] = ("",)) -> str:
+        """Files and directories below one, into a new bucket, past the log; its URL."""
         with self.client(self.port) as client:
             client.create_bucket(Bucket=bucket)
-            for path in sorted(root.rglob("*")):
-                if path.is_file():
-                    key = path.relative_to(root).as_posix()
-                    client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+            for path in (one for name in names for one in _files(root / name)):
+                key = path.relative_to(root).as_posix()
+                client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
         return f"s3://{bucket}"
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
 
 
 def has_moto() -> bool:

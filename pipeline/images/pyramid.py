@@ -59,13 +59,11 @@ class Level:
         Raises:
             ValueError: if there is no such tile.
         """
-        tile = Region(
-            row * self.tile_height, col * self.tile_width, self.tile_height, self.tile_width
-        )
-        inside = tile.clipped(self.height, self.width)
-        if inside is None or row < 0 or col < 0:
+        y, x = row * self.tile_height, col * self.tile_width
+        if not (0 <= y < self.height and 0 <= x < self.width):
             raise ValueError(f"tile ({row}, {col}) of {self.num_rows} x {self.num_cols}")
-        return inside
+        height, width = self.height - y, self.width - x
+        return Region(y, x, min(height, self.tile_height), min(width, self.tile_width))
 
 
 @dataclass(frozen=True, slots=True)

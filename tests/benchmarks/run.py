@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.benchmarks import commands, engine, memory
+from tests.benchmarks import commands, engine, ingest, memory, reading
 from tests.benchmarks.figure import table
 
-ALL = {"engine": engine.figures, "commands": commands.figures, "memory": memory.figures}
+ALL = {
+    "engine": engine.figures,
+    "commands": commands.figures,
+    "memory": memory.figures,
+    "reading": reading.figures,
+    "ingest": ingest.figures,
+}
 
 
 def main() -> None:
-    """`python -m tests.benchmarks.run [engine] [commands] [memory]`."""
+    """`python -m tests.benchmarks.run [engine] [commands] [memory] [ingest]`."""
     names = sys.argv[1:] or list(ALL)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     print(table([figure for name in names for figure in ALL[name]()]))

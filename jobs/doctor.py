@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -18,11 +18,14 @@ from pipeline.errors import ImageError
 from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.pyramid import Pyramid
+from pipeline.images.source import Source
 from pipeline.manifest import ImageRecord, read_images
 from pipeline.records.summary import readable_bytes
+from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
 from pipeline.walk.image_walk import described, geometry_of
 
-NUM_READERS = 8
+NUM_READERS = 32
+"""Images looked at at once; those on servers mostly wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,14 @@ class Finding:
     """Names of the bands."""
     pixel_size: str | None = None
     """Of level 0, with its unit."""
+    crs: str | None = None
+    """Coordinate reference system, of a map."""
     full_scan_bytes: int | None = None
-    """Encoded bytes of the finest level."""
+    """Encoded bytes of the finest level; None where no index says it."""
+    header_bytes: int | None = None
+    """Bytes that opening it took."""
+    header_requests: int | None = None
+    """Reads that opening it took."""
     problem: str | None = None
     """Why it cannot be classified; None: nothing is wrong."""
 
@@ -63,13 +72,18 @@ def doctor(
     model: Annotated[
         str | None, typer.Option(help="Also check that every image fits this model.")
     ] = None,
+    allow_hosts: Annotated[
+        str | None, typer.Option(help="Read only from these; as in `foveate classify`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
     """Look over an archive before a run. Exit status 3 if an image cannot be classified."""
     with told_plainly():
         config = open_model(model).config if model else None
         manifest = read_images(images)
-        findings = list(_examine_all(manifest.records, config))
+        examined = partial(examine, config=config, places=parse_places(allow_hosts))
+        with ThreadPoolExecutor(NUM_READERS) as pool:
+            findings = list(pool.map(examined, manifest.records))
     if as_json:
         for finding in findings:
             print(json.dumps(asdict(finding), ensure_ascii=False))
@@ -78,21 +92,23 @@ def doctor(
     sys.exit(SOME_FAILED if any(finding.problem for finding in findings) else OK)
 
 
-def examine(record: ImageRecord, config: ModelConfig | None) -> Finding:
+def examine(
+    record: ImageRecord, config: ModelConfig | None, places: AllowedPlaces = EVERYWHERE
+) -> Finding:
     """Open one image and close it again."""
     try:
-        source = open_source(record.image_path)
+        source = open_source(record.image_path, places)
     except ImageError as error:
         return Finding(sample_id=record.sample_id, image_path=record.image_path, problem=str(error))
     try:
         pyramid = described(source.pyramid, record)
-        return _finding(record, pyramid, source.scan_bytes(0), config)
+        return _finding(record, pyramid, source, config)
     finally:
         source.close()
 
 
 def _finding(
-    record: ImageRecord, pyramid: Pyramid, full_scan_bytes: int | None, config: ModelConfig | None
+    record: ImageRecord, pyramid: Pyramid, source: Source, config: ModelConfig | None
 ) -> Finding:
     size = pyramid.pixel_size
     finest = pyramid.levels[0]
@@ -107,7 +123,10 @@ def _finding(
         dtype=pyramid.dtype,
         bands=_shortened(pyramid.bands),
         pixel_size=f"{size.y:.4g} {size.unit}" if size else None,
-        full_scan_bytes=full_scan_bytes,
+        crs=pyramid.crs,
+        full_scan_bytes=source.scan_bytes(0),
+        header_bytes=source.header.transferred_bytes,
+        header_requests=source.header.num_requests,
         problem=_misfit(pyramid, config),
     )
 
@@ -123,11 +142,6 @@ def _misfit(pyramid: Pyramid, config: ModelConfig | None) -> str | None:
     return None
 
 
-def _examine_all(records: tuple[ImageRecord, ...], config: ModelConfig | None) -> Iterator[Finding]:
-    with ThreadPoolExecutor(NUM_READERS) as pool:
-        yield from pool.map(lambda record: examine(record, config), records)
-
-
 def _show(findings: list[Finding]) -> None:
     table = Table("image", "format", "size", "levels", "tile", "samples", "pixel", "full scan")
     for found in findings:
@@ -141,7 +155,7 @@ def _show(findings: list[Finding]) -> None:
             found.tile,
             f"{found.dtype} {found.bands}",
             found.pixel_size or "?",
-            readable_bytes(found.full_scan_bytes or 0),
+            "?" if found.full_scan_bytes is None else readable_bytes(found.full_scan_bytes),
         )
     out.print(table)
     broken = [found for found in findings if found.problem]

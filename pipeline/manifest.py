@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.errors import ManifestError
+from pipeline.errors import ManifestError, StorageError
 from pipeline.images.opening import IMAGE_SUFFIXES, is_zarr_directory
 from pipeline.images.pyramid import PixelSize
+from pipeline.storage.place import is_bucket_prefix, is_url
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "image_path": ("wsi", "wsi_path", "filename", "slide_path", "path", "location"),
@@ -183,8 +184,10 @@ def _refuse_repeats(records: Iterable[ImageRecord], path: Path) -> None:
 
 def _expand(argument: str) -> list[str]:
     """Images that one argument names; a name that is none of them is kept, and fails as its own row."""
+    if is_url(argument):
+        return _list(argument) if is_bucket_prefix(argument) else [argument]
     path = Path(argument)
-    if "://" in argument or path.is_file() or (path.is_dir() and is_zarr_directory(path)):
+    if path.is_file() or (path.is_dir() and is_zarr_directory(path)):
         return [argument]
     if path.is_dir():
         return _scan(path)
@@ -194,6 +197,20 @@ def _expand(argument: str) -> list[str]:
             raise ManifestError(f"{argument}: no file matches; check the pattern (and quote it)")
         return [name for match in found for name in _expand(match)]
     return [argument]
+
+
+def _list(url: str) -> list[str]:
+    from pipeline.storage.listing import list_images  # not above: few need a network
+
+    try:
+        found = list(list_images(url, IMAGE_SUFFIXES))
+    except StorageError as error:
+        raise ManifestError(str(error)) from error
+    if not found:
+        raise ManifestError(
+            f"{url}: no image below it; looked for {', '.join(sorted(IMAGE_SUFFIXES))} and .zarr stores"
+        )
+    return found
 
 
 def _scan(directory: Path) -> list[str]:

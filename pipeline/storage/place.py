@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 from pipeline.errors import ImageAccessError, UnsupportedImageError
 
@@ -21,6 +21,13 @@ def is_url(uri: str) -> bool:
 def is_far(uri: str) -> bool:
     """Whether a name is a URL of a server."""
     return is_url(uri) and not uri.lower().startswith("file://")
+
+
+def is_bucket_prefix(uri: str) -> bool:
+    """Whether a name stands for all images below it: of a bucket, with a slash at its end. Web servers have no list."""
+    parts = _split(uri)
+    is_store = ".zarr" in parts.path.rstrip("/").rsplit("/", 1)[-1].lower()
+    return parts.scheme.lower() in ("s3", "s3a", "gs") and uri.endswith("/") and not is_store
 
 
 def shown(uri: str) -> str:
@@ -63,6 +70,13 @@ def server_parts(uri: str) -> SplitResult:
     return parts
 
 
+def written(url: str) -> str:
+    """The URL with what may not stand in a request written in percent; what is so already stays."""
+    parts = _split(url)
+    path, query = (quote(part, safe="/%!$&'()*+,;=:@~?") for part in (parts.path, parts.query))
+    return urlunsplit(parts._replace(path=path, query=query))
+
+
 def local_path(uri: str) -> Path:
     """The path that a name or a `file://` URL stands for.
 
@@ -83,8 +97,10 @@ def local_path(uri: str) -> Path:
 
 def _split(uri: str) -> SplitResult:
     try:
-        return urlsplit(uri)
+        parts = urlsplit(uri)
+        _ = parts.port  # looked at when it is asked for
     except ValueError as error:
         raise ImageAccessError(
             f"{uri.split('?', maxsplit=1)[0]!r}: not a URL: {error}; check the list of images"
         ) from error
+    return parts

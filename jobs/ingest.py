@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # they load zarr and dask, which wrong use and help must not 
     from pipeline.ingest.survey import Survey
 
 NUM_READERS = 8
+INTERRUPTED = 130
 BIG_GROWTH = 2.0
 """Results that are larger than this, as a multiple of the image, are worth a word."""
 
@@ -108,8 +109,11 @@ def ingest(
     for one in surveyed:
         _tell(one, settings)
     failures = [one.problem for one in surveyed if one.problem is not None]
-    if not dry_run:
-        failures += _run(surveyed, workers, address)
+    try:
+        failures += [] if dry_run else _run(surveyed, workers, address)
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again to go on")
+        sys.exit(INTERRUPTED)
     _close(surveyed, failures, out_dir, is_dry=dry_run)
     sys.exit(SOME_FAILED if failures else OK)
 

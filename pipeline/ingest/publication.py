@@ -56,9 +56,10 @@ class Publication:
         self.final.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.final.with_name(f".{self.final.name}.lock"), os.O_CREAT | os.O_RDWR)
         try:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
-            )  # ends with its process, also a killed one
+            # Ends with its process, also a killed one.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.fstat(lock).st_nlink:
+                raise BlockingIOError("its holder is removing it")  # noqa: TRY301  # one way out
         except OSError as error:
             os.close(lock)
             raise UsageError(

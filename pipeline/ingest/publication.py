@@ -59,7 +59,7 @@ class Publication:
             # Ends with its process, also a killed one.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.fstat(lock).st_nlink:
-                raise BlockingIOError("its holder is removing it")  # noqa: TRY301  # one way out
+                raise BlockingIOError("its holder is removing it")
         except OSError as error:
             os.close(lock)
             raise UsageError(

@@ -88,6 +88,11 @@ class ReadTimeoutError(TileReadError):
 class StorageError(FoveateError):
     """A disk or server does not give its bytes."""
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.cost = Acquisition()
+        """As of an ImageError, which it may become."""
+
 
 class ObjectChangedError(StorageError):
     """The object was replaced or changed since it was opened."""

@@ -29,9 +29,11 @@ def open_far(url: str, places: AllowedPlaces) -> Source:
     opened = open_remote(url, _START, places)
     if opened.piece.data is None and opened.piece.error is None:
         opened.storage.close()
-        raise ImageAccessError(
+        error = ImageAccessError(
             f"{shown(url)}: not there (status 404); check the address (a Zarr store ends in .zarr or /)"
         )
+        error.cost = opened.piece.as_index
+        raise error
     return open_object(url, opened.storage, opened.piece)
 
 

@@ -63,7 +63,9 @@ def open_source(uri: str, places: AllowedPlaces = EVERYWHERE) -> Source:
         path = local_path(uri)
         return _open_directory(path) if path.is_dir() else _open_file(path)
     except StorageError as error:
-        raise ImageAccessError(str(error)) from error
+        own = ImageAccessError(str(error))
+        own.cost = error.cost
+        raise own from error
     except OSError as error:
         raise ImageAccessError(
             f"{shown(uri)}: cannot be read: {error.strerror or error}; check the path and its permissions"
@@ -126,7 +128,7 @@ def open_object(uri: str, storage: Storage, start: Piece) -> Source:
         return _by_start(uri, storage, start)
     except BaseException as error:
         storage.close()
-        if isinstance(error, ImageError) and not error.cost.num_requests:
+        if isinstance(error, ImageError | StorageError) and not error.cost.num_requests:
             error.cost = start.as_index
         raise
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 from pipeline.storage.byte_range import ByteRange, Piece
-from pipeline.storage.place import HTTP_SCHEMES, server_parts
+from pipeline.storage.place import HTTP_SCHEMES, server_parts, written
 from pipeline.storage.remote import RemoteStorage
 from pipeline.storage.remote_limits import REMOTE_LIMITS, RemoteLimits
 from pipeline.storage.web_start import start_at
@@ -40,6 +40,7 @@ def open_remote(
     if server_parts(url).scheme.lower() not in HTTP_SCHEMES:
         storage = RemoteStorage(url, limits)
         return Opened(storage=storage, piece=storage.fetch([first])[0])
+    url = written(url)
     start = start_at(below(url, first.key), first, places, limits)
     root = _without(start.url, first.key)
     return Opened(storage=RemoteStorage(root or url, limits), piece=start.piece)

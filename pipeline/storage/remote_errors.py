@@ -13,11 +13,16 @@ from obstore.exceptions import (
 
 from pipeline.errors import ObjectChangedError, StorageError
 
+_LASTING = ("MissingContentLength", "UnexpectedRange", "TooManyRedirects")
+"""Words for what the server does every time."""
+
 
 def may_pass(error: Exception) -> bool:
     """Whether trying again may help: no answer, too many requests, or the server's own trouble."""
     settled = (NotSupportedError, PermissionDeniedError, PreconditionError, UnauthenticatedError)
     if isinstance(error, settled):
+        return False
+    if any(sign in str(error) for sign in _LASTING):
         return False
     status = status_of(error)
     return status is None or status == 429 or status >= 500
@@ -60,19 +65,31 @@ def without_ranges(name: str) -> StorageError:
     )
 
 
+_CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket",
+    "gs": "set GOOGLE_APPLICATION_CREDENTIALS, or GOOGLE_SKIP_SIGNATURE=true for a public bucket",
+    "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or AZURE_SKIP_SIGNATURE=true "
+    "for a public container",
+}
+"""What lets us in, by the start of the URL."""
+
+
 def refused(name: str, status: int, *, is_signed: bool) -> StorageError:
     """The server knows it but does not let us have it."""
     way_out = (
         "its signed link has expired or was never valid: make a new one and run again"
         if is_signed
-        else "set the credentials in the environment (such as AWS_ACCESS_KEY_ID, or "
-        "AWS_SKIP_SIGNATURE=true for a public bucket)"
+        else _CREDENTIALS.get(name[:2], "a login is not sent to web servers: make a signed link")
     )
     return StorageError(f"{name}: the server refuses access (status {status}); {way_out}")
 
 
 _SIGNS = (
     (("timed out", "kind: timeout", "timedout"), "no answer in time"),
+    (("missingcontentlength",), "it does not say how long its answer is (no Content-Length)"),
+    (("unexpectedrange",), "it sends other bytes than were asked for"),
+    (("toomanyredirects",), "it is redirected in circles"),
+    (("account must be specified",), "no account is named (AZURE_STORAGE_ACCOUNT_NAME)"),
     (("dns", "lookup address"), "there is no server of that name"),
     (("certificate", "tls", "ssl", "corrupt message"), "no safe connection (TLS) can be made"),
     (("connection refused",), "nothing listens there (connection refused)"),

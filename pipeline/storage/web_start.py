@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from pipeline.errors import StorageError
+from pipeline.errors import ImageAccessError, ImageError, StorageError
+from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.allowed_places import AllowedPlaces
 from pipeline.storage.byte_range import MAX_WHOLE_BYTES, ByteRange, Piece
 from pipeline.storage.fingerprint import Fingerprint
-from pipeline.storage.place import is_signed, server_parts, shown
+from pipeline.storage.place import HTTP_SCHEMES, is_signed, server_parts, shown
 from pipeline.storage.remote_errors import refused, without_ranges
 from pipeline.storage.remote_limits import RemoteLimits
 
@@ -79,13 +80,35 @@ def _follow(url: str, wanted: ByteRange, places: AllowedPlaces, limits: RemoteLi
             target = error.headers.get("Location")
             if error.code not in (301, 302, 303, 307, 308) or not target:
                 return _refusal(error, url, hops)
-            at = urljoin(at, target)
-            server_parts(at)
-            places.check(at)
+            try:
+                at = _redirected(at, target, places)
+            except (ImageError, ValueError) as trouble:
+                raise _led_astray(url, hops, trouble) from trouble
         except (OSError, http.client.HTTPException) as error:
-            return _Answer(url=at, num_hops=hops, error=_silence(error, url), may_pass=True)
+            may_pass = not isinstance(error, http.client.InvalidURL)
+            return _Answer(url=at, num_hops=hops, error=_silence(error, url), may_pass=may_pass)
+        except ValueError as error:  # such as a host whose name no server can have
+            return _Answer(url=at, num_hops=hops - 1, error=_silence(error, url))
     text = f"{shown(url)}: redirected {MAX_HOPS} times; give the address where it really is"
     return _Answer(url=at, num_hops=MAX_HOPS, error=StorageError(text))
+
+
+def _redirected(at: str, target: str, places: AllowedPlaces) -> str:
+    to = urljoin(at, target)
+    if server_parts(to).scheme.lower() not in HTTP_SCHEMES:
+        raise ImageAccessError(f"{shown(to)}: not a web server")
+    places.check(to)
+    return to
+
+
+def _led_astray(url: str, hops: int, trouble: Exception) -> ImageAccessError:
+    # A ValueError may hold the address, which may be signed.
+    reason = trouble if isinstance(trouble, ImageError) else "not an address"
+    error = ImageAccessError(
+        f"{shown(url)}: redirected to a place that is not read: {reason}; give the address where it really is"
+    )
+    error.cost = Acquisition(num_requests=hops)
+    return error
 
 
 def _request(url: str, wanted: ByteRange) -> urllib.request.Request:
@@ -107,7 +130,11 @@ def _read(response: Any, url: str, hops: int, wanted: ByteRange) -> _Answer:
     data = response.read(MAX_WHOLE_BYTES)
     if length is not None and len(data) < int(length):  # which http.client does not tell
         raise http.client.IncompleteRead(data, int(length) - len(data))
-    total = (response.headers.get("Content-Range") or "").rpartition("/")[2]
+    told = response.headers.get("Content-Range") or "bytes 0-"
+    if not told.startswith("bytes 0-"):
+        text = f"{shown(url)}: the server sends other bytes than were asked for ({told}); check the server"
+        return _Answer(url=url, num_hops=hops, error=StorageError(text))
+    total = told.rpartition("/")[2]
     size = int(total) if total.isdigit() else len(data)
     return _Answer(
         url=url, num_hops=hops, data=data, fingerprint=_fingerprint(response.headers, size)
@@ -131,10 +158,18 @@ def _refusal(error: urllib.error.HTTPError, url: str, hops: int) -> _Answer:
 
 def _silence(error: Exception, url: str) -> StorageError:
     reason = getattr(error, "reason", None) or error
-    text = "no answer in time" if isinstance(reason, TimeoutError) else str(reason)
+    if isinstance(reason, TimeoutError):
+        text = "no answer in time"
+    elif isinstance(reason, http.client.IncompleteRead | ConnectionError):
+        broke = not isinstance(reason, ConnectionRefusedError)
+        text = "the connection broke off" if broke else "nothing listens there (connection refused)"
+    elif isinstance(reason, OSError):
+        text = reason.strerror or str(reason)
+    else:  # its text may hold the address, which may be signed
+        text = f"not an address that can be asked ({type(reason).__name__})"
     host = urlsplit(url).hostname
     return StorageError(
-        f"{shown(url)}: the server {host} does not give it: {text or type(error).__name__}; check the "
+        f"{shown(url)}: the server {host} does not give it: {text}; check the "
         "address and the network, then run again"
     )
 

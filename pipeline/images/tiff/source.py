@@ -80,7 +80,7 @@ class TiffSource(Source):
         file = HeaderFile(storage, start)
         try:
             self._structure = _structure(file, uri)
-        except ImageError as error:
+        except (ImageError, StorageError) as error:
             error.cost = file.cost
             raise
         self.pyramid: Pyramid = self._structure.pyramid

@@ -55,7 +55,17 @@ def read_documents(storage: Storage, start: Piece | None = None) -> ZarrDocument
         StorageError: if storage fails.
         CorruptImageError: if a document is not as it should be, or a level is missing.
     """
-    pieces = [start or storage.fetch([ByteRange(key=GROUP_V3)])[0]]
+    pieces: list[Piece] = []
+    try:
+        return _read(storage, start, pieces)
+    except (CorruptImageError, StorageError) as error:
+        error.cost = total(piece.as_index for piece in pieces)
+        raise
+
+
+def _read(storage: Storage, start: Piece | None, pieces: list[Piece]) -> ZarrDocuments:
+    """All that is fetched is added to `pieces`, so that it is counted whatever comes."""
+    pieces.append(start or storage.fetch([ByteRange(key=GROUP_V3)])[0])
     group = _document(pieces[0], storage.child(GROUP_V3))
     if group is not None:
         attributes = _mapping(group.get("attributes", {}), storage.child(GROUP_V3))
@@ -67,10 +77,10 @@ def read_documents(storage: Storage, start: Piece | None = None) -> ZarrDocument
     if arrays is None:
         name = ARRAY_V2 if group is None else ARRAY_V3
         found = storage.fetch([ByteRange(key=f"{path}/{name}") for path in paths])
+        pieces += found
         arrays = tuple(
             _array(path, name, piece, storage) for path, piece in zip(paths, found, strict=True)
         )
-        pieces += found
     return ZarrDocuments(
         attributes=attributes,
         arrays=arrays,

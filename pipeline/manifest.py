@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipeline.errors import ManifestError, StorageError
-from pipeline.images.opening import IMAGE_SUFFIXES, is_zarr_directory
+from pipeline.images.near_opening import IMAGE_SUFFIXES, is_image_directory
 from pipeline.images.pyramid import PixelSize
 from pipeline.storage.place import is_bucket_prefix, is_url
 
@@ -187,7 +187,7 @@ def _expand(argument: str) -> list[str]:
     if is_url(argument):
         return _list(argument) if is_bucket_prefix(argument) else [argument]
     path = Path(argument)
-    if path.is_file() or (path.is_dir() and is_zarr_directory(path)):
+    if path.is_file() or (path.is_dir() and is_image_directory(path)):
         return [argument]
     if path.is_dir():
         return _scan(path)
@@ -218,7 +218,7 @@ def _scan(directory: Path) -> list[str]:
     if not found:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
         raise ManifestError(
-            f"{directory}: no image in it or below; looked for {suffixes} and Zarr directories"
+            f"{directory}: no image in it or below; looked for {suffixes}, Zarr stores and DICOM slides"
         )
     return found
 
@@ -226,7 +226,7 @@ def _scan(directory: Path) -> list[str]:
 def _walk(directory: Path) -> Iterable[Path]:
     for path in sorted(directory.iterdir()):
         if path.is_dir():
-            if is_zarr_directory(path):
+            if is_image_directory(path):
                 yield path
             else:
                 yield from _walk(path)

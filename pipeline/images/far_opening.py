@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import ImageAccessError
-from pipeline.images.opening import open_object, open_store
+from pipeline.images.contents import open_object, open_store
 from pipeline.images.source import Source
 from pipeline.storage.allowed_places import AllowedPlaces
 from pipeline.storage.byte_range import ByteRange

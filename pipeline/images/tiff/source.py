@@ -167,6 +167,7 @@ class TiffSource(Source):
         if self._structure.masks is not None:
             alpha = _alpha(plan, fetched[num_planes:], bands.dtype)
             bands = np.concatenate([bands, alpha], axis=2)  # (h, w, C + 1)
+        _check_kind(bands, self.pyramid)
         return bands.transpose(2, 0, 1)  # (C, h, w)
 
     def _told(self, plan: _Plan, error: Exception) -> TileReadError:
@@ -215,6 +216,15 @@ def _cut(samples: NDArray[np.generic], region: Region) -> NDArray[np.generic]:
     if found[0] < region.height or found[1] < region.width:
         raise ValueError(f"it decodes to {found}, not {(region.height, region.width)}")
     return samples[: region.height, : region.width]
+
+
+def _check_kind(bands: NDArray[np.generic], pyramid: Pyramid) -> None:
+    """A damaged tile may decode to something else than its neighbours: (h, w, C)."""
+    found = (bands.shape[2], bands.dtype.name)
+    if found != (len(pyramid.bands), pyramid.dtype):
+        raise ValueError(
+            f"it decodes to {found[0]} bands of {found[1]}, not {len(pyramid.bands)} of {pyramid.dtype}"
+        )
 
 
 def _structure(file: HeaderFile, uri: str) -> TiffStructure:

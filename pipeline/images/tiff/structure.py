@@ -14,6 +14,7 @@ from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import tiff_pixel_size
 from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.tiff.bands import SampleMeaning, band_names
+from pipeline.images.tiff.directories import check_directories
 from pipeline.images.tiff.georeference import georeference
 from pipeline.images.tiff.mask import Mask, masks_of
 from pipeline.images.tiff.metadata import acquisition_metadata
@@ -46,6 +47,8 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
         UnsupportedImageError: if it is a form that is not supported.
         CorruptImageError: if it contradicts itself.
     """
+    if file.pages:
+        check_directories(file, uri)
     if not file.pages or not file.series:
         raise CorruptImageError(
             f"{uri}: a TIFF without an image in it; the file is cut short or damaged, copy it again"

@@ -81,10 +81,7 @@ class RemoteStorage(Storage):
         pause_s = limits.first_pause_s
         for number in range(1, limits.num_tries + 1):
             try:
-                piece = await asyncio.wait_for(
-                    self._read(wanted), limits.read_timeout_s + limits.connect_timeout_s
-                )
-                return replace(piece, num_requests=number)
+                return replace(await self._read(wanted), num_requests=number)
             except FileNotFoundError:
                 return Piece(num_requests=number)
             except StorageError as error:
@@ -98,15 +95,21 @@ class RemoteStorage(Storage):
         raise AssertionError("the last try returns")
 
     async def _read(self, wanted: ByteRange) -> Piece:
-        async with event_loop.slots(self._limits.max_requests):
-            found = await obstore.get_async(
-                self._client.store, self._client.key(wanted.key), options=_options(wanted)
+        limits = self._limits
+        async with event_loop.slots(limits.max_requests):  # waiting for a slot is no request yet
+            return await asyncio.wait_for(
+                self._asked(wanted), limits.read_timeout_s + limits.connect_timeout_s
             )
-            if wanted.count is None and found.meta["size"] > MAX_WHOLE_BYTES:
-                raise StorageError(
-                    f"{self.child(wanted.key)}: {found.meta['size']} bytes are too many to be read at once"
-                )
-            data = (await found.bytes_async()).to_bytes()
+
+    async def _asked(self, wanted: ByteRange) -> Piece:
+        found = await obstore.get_async(
+            self._client.store, self._client.key(wanted.key), options=_options(wanted)
+        )
+        if wanted.count is None and found.meta["size"] > MAX_WHOLE_BYTES:
+            raise StorageError(
+                f"{self.child(wanted.key)}: {found.meta['size']} bytes are too many to be read at once"
+            )
+        data = (await found.bytes_async()).to_bytes()
         fingerprint = _fingerprint(found.meta)
         if wanted.etag is not None and fingerprint.etag != wanted.etag:
             raise changed(self.child(wanted.key))

@@ -77,9 +77,10 @@ def _follow(url: str, wanted: ByteRange, places: AllowedPlaces, limits: RemoteLi
             with _opener().open(_request(at, wanted), timeout=limits.read_timeout_s) as response:
                 return _read(response, at, hops, wanted)
         except urllib.error.HTTPError as error:
-            target = error.headers.get("Location")
-            if error.code not in (301, 302, 303, 307, 308) or not target:
-                return _refusal(error, url, hops)
+            with error:  # it holds the connection
+                target = error.headers.get("Location")
+                if error.code not in (301, 302, 303, 307, 308) or not target:
+                    return _refusal(error, url, hops)
             try:
                 at = _redirected(at, target, places)
             except (ImageError, ValueError) as trouble:
@@ -180,10 +181,15 @@ def _fingerprint(headers: Any, size: int) -> Fingerprint:
     return Fingerprint(size, seconds * 10**9, headers.get("ETag"))
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> None:
-        """Left to `_follow`, which looks at where it leads."""
-
-
 def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_NoRedirect)
+    """Of web servers only, and without following redirects: `_follow` looks at where they lead."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from pipeline.images.input_spec import InputSpec
-from pipeline.images.tile import TileKey
+from pipeline.images.opening import open_source
+from pipeline.images.source import Source
+from pipeline.images.tile import TileAnswer, TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, Prediction, conclude
@@ -25,6 +28,7 @@ from pipeline.walk.image_walk import WalkPlan, open_image_walk
 from pipeline.walk.walk import walk
 
 GRID = 3
+KEY = TileKey(0, 1, 1)
 CLASSES = ("red", "green", "blue")
 _COLUMNS = ("requested_bytes", "gap_bytes", "index_bytes", "transferred_bytes")
 PLAN = WalkPlan(
@@ -104,3 +108,19 @@ def _observed(window: NDArray[np.float32]) -> Observation:
     scores = np.exp(20 * cells.reshape(-1).astype(np.float64))  # (G,)
     kept = window.mean(axis=(1, 2)).astype(np.float32)  # (3,)
     return Observation(kept, np.log(scores / scores.sum()).astype(np.float32))
+
+
+@contextmanager
+def opened(uri: str) -> Iterator[Source]:
+    """An open image."""
+    source = open_source(uri)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def answer(source: Source) -> TileAnswer:
+    """Of one tile."""
+    [found] = source.read_tiles([KEY])
+    return found

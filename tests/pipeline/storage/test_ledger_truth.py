@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.servers.fault import Fault, now_and_then
 from tests.servers.logging_server import LoggingServer
 from tests.servers.served_request import ServedRequest, delivered_bytes
 
+ROOT = Path(__file__).parents[3]
 QUICK = RemoteLimits(connect_timeout_s=0.2, read_timeout_s=0.4, first_pause_s=0.01, num_tries=3)
 PASSING = [
     Fault(kind="status", status=500),
@@ -86,6 +89,21 @@ class TestFar:
             far, near = cost_of(results[nginx_place.root + name]), cost_of(references[name].result)
             assert far.requested_bytes == near.requested_bytes
             assert far.num_requests <= near.num_requests
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="Linux only")
+class TestNear:
+    def test_what_linux_counted(self, pictures: Path) -> None:
+        """Reads from a disk are as many, of as many bytes, as the kernel saw; asking for what is absent is no read."""
+        command = [sys.executable, "-m", "tests.pipeline.storage.count_reads", str(pictures)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        rows = [line.split() for line in done.stdout.splitlines()]
+        absent = {"v04.zarr": 1}  # it is first asked for the zarr.json of newer ones
+
+        assert sorted(row[0] for row in rows) == sorted(FORMS)
+        for name, bytes_by_linux, reads_by_linux, bytes_by_us, reads_by_us in rows:
+            assert (name, bytes_by_us) == (name, bytes_by_linux)
+            assert (name, int(reads_by_us)) == (name, int(reads_by_linux) + absent.get(name, 0))
 
 
 class TestUnderFailures:

@@ -19,7 +19,9 @@ class Acquisition:
     index_bytes: int = 0
     """Header, metadata, and indexes of where tiles lie."""
     transferred_bytes: int = 0
-    """All bytes that storage delivered: the three above, and what was thrown away and read again."""
+    """All bytes that storage delivered and that were used: the three above, but bytes that several tiles share once.
+
+    What came of requests that broke off is not known, and not in it."""
     num_requests: int = 0
     """Reads issued to storage; those that failed and were tried again count each time."""
     seconds: float = 0.0

@@ -48,6 +48,8 @@ class Piece:
     """Of the object they come from."""
     gap_bytes: int = 0
     """Bytes that came along between this range and the next, and are thrown away."""
+    shared_bytes: int = 0
+    """Of its bytes, those that another range wanted, too, and bears: they came once."""
     num_requests: int = 0
     """Reads issued for it; 0 where it came with another range."""
 
@@ -77,27 +79,33 @@ class Piece:
         return self.fingerprint
 
     @property
+    def transferred_bytes(self) -> int:
+        """Bytes that came because of it."""
+        return self.num_bytes - self.shared_bytes + self.gap_bytes
+
+    @property
     def as_index(self) -> Acquisition:
         """Its cost, if it was a header or an index."""
         return Acquisition(
             index_bytes=self.num_bytes,
             gap_bytes=self.gap_bytes,
-            transferred_bytes=self.num_bytes + self.gap_bytes,
+            transferred_bytes=self.transferred_bytes,
             num_requests=self.num_requests,
         )
 
 
 def tile_cost(pieces: Iterable[Piece], seconds: float) -> Acquisition:
     """What a tile cost that was read in these pieces."""
-    wanted = gap = requests = 0
+    wanted = gap = transferred = requests = 0
     for piece in pieces:
         wanted += piece.num_bytes
         gap += piece.gap_bytes
+        transferred += piece.transferred_bytes
         requests += piece.num_requests
     return Acquisition(
         requested_bytes=wanted,
         gap_bytes=gap,
-        transferred_bytes=wanted + gap,
+        transferred_bytes=transferred,
         num_requests=requests,
         seconds=seconds,
     )

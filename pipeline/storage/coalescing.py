@@ -57,12 +57,18 @@ def gap_bytes(request: Request, ranges: Sequence[ByteRange]) -> int:
     """Bytes of a request that none of its ranges wants."""
     if not request.wanted.is_exact:
         return 0
-    wanted, reached = 0, request.wanted.offset
+    wanted = sum(_length(ranges[number]) for number in request.members)
+    return _length(request.wanted) - wanted + sum(shared_bytes(request, ranges))
+
+
+def shared_bytes(request: Request, ranges: Sequence[ByteRange]) -> list[int]:
+    """Of each range of a request, the bytes that ranges before it want, too: equal tiles may be stored once."""
+    shared, reached = [], request.wanted.offset
     for number in request.members:
         one = ranges[number]
-        wanted += max(0, _end(one) - max(reached, one.offset))
+        shared.append(max(0, min(reached, _end(one)) - one.offset) if one.is_exact else 0)
         reached = max(reached, _end(one))
-    return _length(request.wanted) - wanted
+    return shared
 
 
 def _joined(span: ByteRange, one: ByteRange, max_gap_bytes: int) -> ByteRange | None:

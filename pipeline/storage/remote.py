@@ -19,7 +19,7 @@ from pipeline.errors import StorageError
 from pipeline.storage import event_loop
 from pipeline.storage.byte_range import MAX_WHOLE_BYTES, ByteRange, Piece
 from pipeline.storage.clients import client_for
-from pipeline.storage.coalescing import Request, gap_bytes, plan_requests
+from pipeline.storage.coalescing import Request, gap_bytes, plan_requests, shared_bytes
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.storage.place import is_signed, shown
 from pipeline.storage.remote_errors import changed, may_pass, told
@@ -125,11 +125,13 @@ class RemoteStorage(Storage):
 def _shares(request: Request, answer: Piece, ranges: Sequence[ByteRange], gap: int) -> list[Piece]:
     """What each range gets of a request's answer; the first also bears its cost."""
     shares = []
+    shared = shared_bytes(request, ranges)
     for place, number in enumerate(request.members):
         share = replace(answer, num_requests=0) if place else replace(answer, gap_bytes=gap)
         if answer.data is not None and request.wanted.is_exact:
             start = ranges[number].offset - request.wanted.offset
-            share = replace(share, data=answer.data[start : start + (ranges[number].count or 0)])
+            own = answer.data[start : start + (ranges[number].count or 0)]
+            share = replace(share, data=own, shared_bytes=shared[place])
         shares.append(share)
     return shares
 

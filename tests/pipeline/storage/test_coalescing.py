@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.storage.byte_range import ByteRange
-from pipeline.storage.coalescing import gap_bytes, plan_requests
+from pipeline.storage.coalescing import gap_bytes, plan_requests, shared_bytes
 
 RANGES = st.lists(
     st.builds(
@@ -55,7 +55,7 @@ class TestPlanRequests:
     def test_every_range_is_in_one_request(
         self, ranges: list[ByteRange], gap: int, longest: int
     ) -> None:
-        """Each range lies within exactly one request, and gaps are the bytes that no range wants."""
+        """Each range lies within exactly one request, gaps are what no range wants, shared bytes come once."""
         requests = plan_requests(ranges, max_gap_bytes=gap, max_request_bytes=longest)
 
         assert sorted(n for one in requests for n in one.members) == list(range(len(ranges)))
@@ -68,4 +68,5 @@ class TestPlanRequests:
             assert all(part <= whole for part in own)
             assert {ranges[n].key for n in one.members} == {one.wanted.key}
             assert gap_bytes(one, ranges) == len(whole - set().union(*own))
+            assert sum(shared_bytes(one, ranges)) == sum(map(len, own)) - len(set().union(*own))
             assert len(one.members) == 1 or len(whole) <= longest

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.records.result import ImageResult, Prediction
+from pipeline.storage.byte_range import ByteRange, tile_cost
+from pipeline.storage.remote import RemoteStorage
 from pipeline.storage.remote_limits import RemoteLimits
 from tests.pipeline.storage.conftest import Place
 from tests.pipeline.storage.forms import FORMS, stored_bytes
@@ -104,6 +106,22 @@ class TestNear:
         for name, bytes_by_linux, reads_by_linux, bytes_by_us, reads_by_us in rows:
             assert (name, bytes_by_us) == (name, bytes_by_linux)
             assert (name, int(reads_by_us)) == (name, int(reads_by_linux) + absent.get(name, 0))
+
+
+class TestSharedBytes:
+    def test_come_once(self, web: LoggingServer) -> None:
+        """Tiles that are stored once and named twice, as writers do with empty ones, are transferred once."""
+        (web.root / "shared.bin").write_bytes(bytes(range(256)))
+        storage = RemoteStorage(web.url("shared.bin"))
+        ranges = [ByteRange(offset=at, count=100) for at in (0, 0, 50, 156)]
+        pieces = storage.fetch(ranges)
+        cost = tile_cost(pieces, seconds=0)
+
+        assert [piece.data for piece in pieces] == [
+            bytes(range(at, at + 100)) for at in (0, 0, 50, 156)
+        ]
+        assert (cost.requested_bytes, cost.gap_bytes) == (400, 6)
+        assert cost.transferred_bytes == delivered_bytes(web.requests()) == 256
 
 
 class TestUnderFailures:

@@ -28,7 +28,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.metadata import ArrayV2Metadata
 from zarr.storage import MemoryStore
 
-from pipeline.errors import UnsupportedImageError
+from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.zarr.decoding import direct_decoder
 from pipeline.images.zarr.documents import ArrayDocument
 
@@ -133,6 +133,11 @@ class ChunkLayout:
                 f"{uri}: shards within shards are not supported; write it with one kind of shard"
             )
         per = tuple(s // c for s, c in zip(array.shards, array.chunks, strict=True))
+        if min(per) < 1:
+            raise CorruptImageError(
+                f"{uri}: shards of {array.shards} cannot hold chunks of {array.chunks}; its metadata is "
+                "damaged, copy it again from where it came"
+            )
         self._pipeline, self._spec = codec.codec_pipeline, codec._get_chunk_spec(self._spec)
         return ShardIndex(
             num_bytes=codec._shard_index_size(per),

@@ -172,3 +172,14 @@ class TestRefused:
 
         with pytest.raises(UnsupportedImageError, match="write it in chunks"):
             open_source(str(tmp_path / "b.zarr"))
+
+    def test_shards_smaller_than_their_chunks(self, tmp_path: Path) -> None:
+        """A shard that holds no chunk at all is refused; zarr itself does not mind."""
+        levels = [np.zeros((3, 64, 64), np.uint8)]
+        path = write_ome_zarr(tmp_path / "a.zarr", levels, chunk=(3, 32, 32), shards=(3, 64, 64))
+        document = path / "0" / "zarr.json"
+        content = json.loads(document.read_text())
+        content["chunk_grid"]["configuration"]["chunk_shape"] = [3, 0, 64]
+        document.write_text(json.dumps(content))
+        with pytest.raises(CorruptImageError, match=r"a\.zarr.*cannot hold chunks.*copy it again"):
+            open_source(str(path))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Self, TypeAlias
@@ -31,11 +31,10 @@ from actors.image_tasks import (
     Written,
 )
 from actors.model_lanes import ModelBroke, ModelLanes, Seen
-from actors.read_pool import ReadPool
+from actors.read_pools import WATCH_INTERVAL_S, ReadPools
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
-from pipeline.storage.place import is_far
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan
 from pipeline.walk.scheduler import Scheduler
@@ -43,8 +42,6 @@ from pipeline.walk.walk import LookModel
 
 FILL_PATIENCE_S = 0.003
 """How long the model waits for a batch to fill while reads are out."""
-WATCH_INTERVAL_S = 0.5
-"""How often overdue reads are looked for."""
 
 
 _Any: TypeAlias = ImageJob | Event | Seen | ModelBroke | None
@@ -64,8 +61,7 @@ class Engine:
     ) -> None:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
-        self._near: ReadPool[Subject] = ReadPool(config.num_readers)
-        self._far: ReadPool[Subject] = ReadPool(config.num_far_readers)
+        self._readers = ReadPools(config)
         self._tasks = ImageTasks(
             plan=plan,
             model=model,
@@ -79,7 +75,6 @@ class Engine:
         self._jobs: dict[int, ImageJob] = {}
         self._num_submitted = 0
         self._reading: set[tuple[int, Position]] = set()
-        self._last_watch_s = time.monotonic()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="foveate-engine", daemon=True)
         self._thread.start()
@@ -112,8 +107,7 @@ class Engine:
         """Finish what was submitted, then end the threads."""
         self._events.put(None)
         self._thread.join()
-        self._near.close()
-        self._far.close()
+        self._readers.close()
         self._lanes.close()
 
     def _run(self) -> None:
@@ -131,23 +125,19 @@ class Engine:
             job = self._jobs[image]
             job.started_s = time.perf_counter()
             work = partial(self._tasks.open, image, job.record, self._scheduler.is_alone(image))
-            self._submit(work, Subject(image))
+            self._readers.submit(work, Subject(image), job)
         for image, glimpse in self._scheduler.looks_to_read():
             self._start_read(image, glimpse)
         for image in self._scheduler.take_finished():
             job = self._jobs[image]
             work = partial(self._tasks.conclude, image, opened(job), job.started_s)
-            self._submit(work, Subject(image))
-
-    def _submit(self, work: Callable[[], None], subject: Subject) -> None:
-        """To the threads that wait for servers, or to those that read disks."""
-        pool = self._far if is_far(self._jobs[subject.image].record.image_path) else self._near
-        pool.submit(work, subject)
+            self._readers.submit(work, Subject(image), job)
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
         self._reading.add((image, glimpse.position))
-        work = partial(self._tasks.read, image, opened(self._jobs[image]), glimpse)
-        self._submit(work, Subject(image, glimpse))
+        job = self._jobs[image]
+        work = partial(self._tasks.read, image, opened(job), glimpse)
+        self._readers.submit(work, Subject(image, glimpse), job)
 
     def _start_batches(self) -> None:
         """Give the model what is ready: full batches, or what there is when no more comes soon."""
@@ -262,7 +252,8 @@ class Engine:
         job = self._under_way(image)
         if job is not None:
             job.is_concluded = True
-            self._submit(partial(self._tasks.write, image, result), Subject(image))
+            work = partial(self._tasks.write, image, result)
+            self._readers.submit(work, Subject(image), job)
 
     def _written(self, event: Written) -> None:
         job = self._jobs.pop(event.image, None)
@@ -275,16 +266,7 @@ class Engine:
             job.promise.set_exception(event.error)
 
     def _watch_reads(self) -> None:
-        now = time.monotonic()
-        if now - self._last_watch_s < WATCH_INTERVAL_S:
-            return
-        self._last_watch_s = now
-        overdue = [
-            subject
-            for pool in (self._near, self._far)
-            for subject in pool.abandon_overdue(self._config.read_timeout_s)
-        ]
-        for subject in overdue:
+        for subject in self._readers.overdue():
             if subject.image in self._jobs:
                 self._give_up(subject, self._jobs[subject.image])
 

@@ -1,4 +1,4 @@
-"""How large a JPEG, JPEG 2000 or PNG says it is, before it is decoded.
+"""How large a JPEG, JPEG-LS, JPEG 2000 or PNG says it is, before it is decoded.
 
 Their decoders allocate what the stored bytes ask for, not what the tile should be: a few damaged bytes could
 take gigabytes and with them the process. The other codecs are told how much room there is.
@@ -14,6 +14,8 @@ _PNG_SAMPLES = {0: 1, 2: 3, 4: 2}
 """By colour type; palettes may become four."""
 _NOT_FRAMES = (0xC4, 0xC8, 0xCC)
 """Markers between 0xC0 and 0xCF that start no frame: Huffman tables, reserved, arithmetic coding."""
+_JPEG_LS = 0xF7
+"""Starts a frame of JPEG-LS, with the same header."""
 _SCAN = 0xDA
 
 
@@ -49,7 +51,7 @@ def _jpeg_samples(stored: bytes) -> int | None:
             continue
         if marker == _SCAN:
             return None
-        if 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES:
+        if marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES):
             height, width, components = struct.unpack_from(">HHB", stored, at + 5)
             return int(height * width * components)
         at += 2 + struct.unpack_from(">H", stored, at + 2)[0]

@@ -18,6 +18,10 @@ class TestCodedSamples:
 
         assert coded_samples(stored) == 40 * 56 * bands
 
+    def test_jpeg_ls(self) -> None:
+        """The same of JPEG-LS."""
+        assert coded_samples(imagecodecs.jpegls_encode(picture(40, 56))) == 40 * 56 * 3
+
     def test_jpeg_2000(self) -> None:
         """The same of a codestream."""
         stored = imagecodecs.jpeg2k_encode(picture(40, 56), codecformat="j2k")

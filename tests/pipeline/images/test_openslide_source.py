@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openslide
 import pytest
 from numpy.typing import NDArray
 
@@ -25,8 +26,6 @@ from tests.conftest import picture
 from tests.mirax_files import write_mirax
 from tests.pipeline.images import source_contract
 from tests.pipeline.images.source_contract import SourceContract, all_keys
-
-openslide = pytest.importorskip("openslide")
 
 Image = tuple[Path, list[NDArray[Any]]]
 

@@ -27,7 +27,7 @@ class ByteRange:
     """How many bytes; None: all from `offset` on."""
     is_clipped: bool = False
     """True: fewer bytes are fine where the object ends before."""
-    etag: str | None = None
+    version: Fingerprint | None = None
     """Version of the object that is wanted, where one is known."""
 
     @property

@@ -39,7 +39,7 @@ def plan_requests(
     numbers = range(len(ranges))
     requests = [Request(wanted=ranges[n], members=(n,)) for n in numbers if not ranges[n].is_exact]
     exact = [n for n in numbers if ranges[n].is_exact]
-    exact.sort(key=lambda n: (ranges[n].key, ranges[n].etag or "", ranges[n].offset))
+    exact.sort(key=lambda n: (ranges[n].key, ranges[n].offset))
     current: Request | None = None
     for number in exact:
         one = ranges[number]
@@ -73,7 +73,9 @@ def shared_bytes(request: Request, ranges: Sequence[ByteRange]) -> list[int]:
 
 def _joined(span: ByteRange, one: ByteRange, max_gap_bytes: int) -> ByteRange | None:
     """Both in one range; None where they are too far apart, or not of one object. `one` starts no earlier."""
-    if (one.key, one.etag) != (span.key, span.etag) or one.offset - _end(span) > max_gap_bytes:
+    if (one.key, one.version) != (span.key, span.version) or one.offset - _end(
+        span
+    ) > max_gap_bytes:
         return None
     return replace(span, count=max(_end(span), _end(one)) - span.offset)
 

@@ -100,7 +100,7 @@ class HeaderFile(io.RawIOBase):
         if self._storage.is_far:
             start = max(0, offset - _SLACK_BYTES)
             length = min(self._size - start, max(self._block_bytes(offset), offset + count - start))
-        wanted = [ByteRange(offset=start, count=length, etag=self.fingerprint.etag)]
+        wanted = [ByteRange(offset=start, count=length, version=self.fingerprint)]
         if self._storage.is_far and len(self._blocks) == 1 and start > FIRST_BLOCK_BYTES:
             wanted += self._tail(start + length)
         pieces = self._storage.fetch(wanted)
@@ -117,7 +117,7 @@ class HeaderFile(io.RawIOBase):
         start = max(after, self._size - count)
         if start >= self._size:
             return []
-        return [ByteRange(offset=start, count=self._size - start, etag=self.fingerprint.etag)]
+        return [ByteRange(offset=start, count=self._size - start, version=self.fingerprint)]
 
 
 def _present(piece: Piece, name: str) -> bytes:

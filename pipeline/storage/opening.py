@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from pipeline.errors import ImageAccessError
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 from pipeline.storage.byte_range import ByteRange, Piece
-from pipeline.storage.place import HTTP_SCHEMES, server_parts, written
+from pipeline.storage.place import HTTP_SCHEMES, server_parts, shown, written
 from pipeline.storage.remote import RemoteStorage
 from pipeline.storage.remote_limits import REMOTE_LIMITS, RemoteLimits
 from pipeline.storage.web_start import start_at
@@ -43,6 +44,11 @@ def open_remote(
     url = written(url)
     start = start_at(below(url, first.key), first, places, limits)
     root = _without(start.url, first.key)
+    if root is None and places.names is not None:
+        raise ImageAccessError(
+            f"{shown(url)}: its objects are redirected one by one, so that places cannot be checked; give the "
+            "address where it really is, or leave out --allow-hosts"
+        )
     return Opened(storage=RemoteStorage(root or url, limits), piece=start.piece)
 
 

@@ -111,7 +111,7 @@ class RemoteStorage(Storage):
             )
         data = (await found.bytes_async()).to_bytes()
         fingerprint = _fingerprint(found.meta)
-        if wanted.etag is not None and fingerprint.etag != wanted.etag:
+        if wanted.version is not None and fingerprint != wanted.version:
             raise changed(self.child(wanted.key))
         if wanted.is_exact and len(data) != wanted.count:
             raise StorageError(
@@ -144,8 +144,9 @@ def _options(wanted: ByteRange) -> Any:
         options["range"] = (wanted.offset, wanted.offset + wanted.count)
     elif wanted.offset:
         options["range"] = {"offset": wanted.offset}
-    if wanted.etag is not None and not wanted.etag.startswith("W/"):  # weak ones never match
-        options["if_match"] = wanted.etag
+    etag = None if wanted.version is None else wanted.version.etag
+    if etag is not None and not etag.startswith("W/"):  # weak ones never match
+        options["if_match"] = etag
     return options
 
 

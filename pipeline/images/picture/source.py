@@ -95,8 +95,8 @@ def _rest(uri: str, storage: Storage, start: Piece, size_bytes: int) -> Piece:
     offset = start.num_bytes
     if offset >= size_bytes:
         return Piece(data=b"")
-    etag = None if start.fingerprint is None else start.fingerprint.etag
-    [piece] = storage.fetch([ByteRange(offset=offset, count=size_bytes - offset, etag=etag)])
+    wanted = ByteRange(offset=offset, count=size_bytes - offset, version=start.fingerprint)
+    [piece] = storage.fetch([wanted])
     return piece
 
 

@@ -184,7 +184,7 @@ class TiffSource(Source):
 
 def _segment(plane: Plane, index: int, fingerprint: Fingerprint) -> _Segment:
     offset, count = int(plane.offsets[index]), int(plane.byte_counts[index])
-    wanted = ByteRange(offset=offset, count=count, etag=fingerprint.etag) if count else None
+    wanted = ByteRange(offset=offset, count=count, version=fingerprint) if count else None
     return _Segment(plane=plane, number=plane.first_segment + index, wanted=wanted)
 
 

@@ -14,6 +14,7 @@ from pipeline.errors import StorageError
 from pipeline.images.zarr.chunks import MISSING, ChunkLayout
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.byte_range import ByteRange, Piece
+from pipeline.storage.fingerprint import Fingerprint
 from pipeline.storage.storage import Storage
 
 MAX_INDEX_BYTES = 16 * 2**20
@@ -28,7 +29,7 @@ class ShardIndex:
     """(*chunks per shard, 2) offsets and lengths; None: there is no such shard, or an error."""
     error: Exception | None = None
     """Why it cannot be used."""
-    etag: str | None = None
+    version: Fingerprint | None = None
     """Version of the shard that it belongs to."""
     cost: Acquisition = field(default_factory=Acquisition)
     """What reading it cost; nothing when it was kept."""
@@ -49,7 +50,7 @@ class ShardIndex:
             return None
         if max(offset, count) >= 2**63:
             raise ValueError("its shard's index points beyond any file")
-        return ByteRange(key=key, offset=offset, count=count, etag=self.etag)
+        return ByteRange(key=key, offset=offset, count=count, version=self.version)
 
 
 class ShardIndexes:
@@ -87,7 +88,7 @@ class ShardIndexes:
         with self._lock:
             if key in self._kept:  # another thread was faster
                 return
-            self._kept[key] = ShardIndex(entries=index.entries, etag=index.etag)
+            self._kept[key] = ShardIndex(entries=index.entries, version=index.version)
             self._num_bytes += index.entries.nbytes
             while self._num_bytes > self._max_bytes:
                 _, oldest = self._kept.popitem(last=False)
@@ -110,5 +111,4 @@ def _read(piece: Piece, layout: ChunkLayout) -> ShardIndex:
         return ShardIndex(error=error, cost=piece.as_index)
     except Exception as error:  # noqa: BLE001  # zarr raises whatever it likes on damaged data
         return ShardIndex(error=ValueError(f"its shard's index: {error}"), cost=piece.as_index)
-    etag = None if piece.fingerprint is None else piece.fingerprint.etag
-    return ShardIndex(entries=entries, etag=etag, cost=piece.as_index)
+    return ShardIndex(entries=entries, version=piece.fingerprint, cost=piece.as_index)

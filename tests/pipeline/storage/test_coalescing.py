@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.storage.byte_range import ByteRange
 from pipeline.storage.coalescing import gap_bytes, plan_requests, shared_bytes
+from pipeline.storage.fingerprint import Fingerprint
 
 RANGES = st.lists(
     st.builds(
@@ -44,7 +45,7 @@ class TestPlanRequests:
         ranges = [
             ByteRange(key="a", count=5),
             ByteRange(key="b", offset=5, count=5),
-            ByteRange(key="a", offset=5, count=5, etag="x"),
+            ByteRange(key="a", offset=5, count=5, version=Fingerprint(1, 2, "x")),
             ByteRange(key="a", offset=-5, count=5),
             ByteRange(key="a"),
         ]

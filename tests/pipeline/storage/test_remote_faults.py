@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -179,12 +180,15 @@ class TestTiles:
 
 
 class TestChanges:
-    def test_another_version(self, web: LoggingServer) -> None:
-        """A file that is replaced under its reader is never read on: half of one image and half of another."""
-        tiled(web.root / "changing.tif")
+    @pytest.mark.parametrize("has_etags", [True, False])
+    def test_another_version(self, web: LoggingServer, has_etags: bool) -> None:  # a parameter
+        """A file that is replaced under its reader is never read on, whether ETag or time tell it."""
+        web.has_etags = has_etags
+        path = tiled(web.root / "changing.tif")
         with opened(web.url("changing.tif")) as source:
             assert isinstance(answer(source), Tile)
             tiled(web.root / "changing.tif", seed=1)
+            os.utime(path, (0, path.stat().st_mtime + 10))
 
             with pytest.raises(ImageChangedError, match=r"changing\.tif: the object changed.*run"):
                 answer(source)

@@ -288,3 +288,17 @@ class TestTiles:
         found = whole(DicomSource(str(tmp_path)), 0).transpose(1, 2, 0)
 
         assert np.abs(found.astype(int) - level).max() <= 2
+
+
+@pytest.mark.shared
+class TestRealSlide:
+    def test_a_slide_of_openslide_is_what_openslide_sees(self, shared: Path) -> None:
+        """A file that others wrote has their sizes and colours; the overview beside it is left out."""
+        path = shared / "odd_files" / "openslide" / "boxes_0.dcm"
+        source = DicomSource(str(path))
+        with openslide.OpenSlide(path) as slide:
+            expected = np.asarray(slide.read_region((0, 0), 0, slide.dimensions))[:, :, :3]
+
+        assert len(source.pyramid.levels) == 1
+        assert source.pyramid.pixel_size == PixelSize(0.499, 0.499, "um")
+        np.testing.assert_array_equal(whole(source, 0).transpose(1, 2, 0), expected)

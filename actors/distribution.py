@@ -55,6 +55,8 @@ def classify_on_ray(
         pa.Table.from_pylist([record_to_row(record) for record in part], ROW_SCHEMA)
         for part in _parts(records)
     ]
+    # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
+    # an image is decided there (`pipeline.records.attempts`).
     calls = max(2, config.engine.images_in_flight // IMAGES_PER_TASK)
     receipts = ray.data.from_arrow(tables).map_batches(
         ClassifyActor,
@@ -68,10 +70,6 @@ def classify_on_ray(
         ),
         num_cpus=workers.num_cpus,
         num_gpus=workers.num_gpus,
-        # A worker that dies comes back with the images it had: what is wrong with an image is decided
-        # there (`pipeline.records.attempts`), and Ray must not lose patience before.
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for batch in receipts.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for row in cast("pa.Table", batch).to_pylist():

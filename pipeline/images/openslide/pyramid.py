@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipeline.errors import CorruptImageError
 from pipeline.images.pyramid import Level, PixelSize, Pyramid
 
 if TYPE_CHECKING:
@@ -14,12 +15,24 @@ DEFAULT_TILE_PX = 512
 """Side of a tile where OpenSlide knows no grid."""
 MAX_TILE_PX = 2048
 """A grid with larger tiles is not followed: they are strips, or whole images."""
+MAX_SIDE_PX = 2**21
+"""A side that is longer is a lie: it would be half a metre on the glass."""
 BANDS = ("red", "green", "blue", "alpha")
 
 
 def slide_pyramid(uri: str, slide: OpenSlide) -> Pyramid:
-    """Levels are whole, also where nothing was scanned."""
+    """Levels are whole, also where nothing was scanned.
+
+    Raises:
+        CorruptImageError: if OpenSlide believes sizes that no image has.
+    """
     stated: Mapping[str, str] = slide.properties
+    for width, height in slide.level_dimensions:
+        if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
+            raise CorruptImageError(
+                f"{uri}: a level of {height} x {width} px; the slide is damaged, copy it again from where it "
+                "came, with all files that belong to it"
+            )
     sizes = zip(slide.level_dimensions, slide.level_downsamples, strict=True)
     return Pyramid(
         uri=uri,

@@ -167,6 +167,15 @@ class TestBrokenSlides:
         ):
             OpenSlideSource(str(path))
 
+    def test_impossible_sizes_are_told(self, tmp_path: Path) -> None:
+        """OpenSlide believes an overlap that makes a level narrower than nothing."""
+        path, _ = slide(tmp_path)
+        stated = path.with_suffix("") / "Slidedat.ini"
+        stated.write_text(stated.read_text().replace("OVERLAP_X = 0", f"OVERLAP_X = {2**64}", 1))
+
+        with pytest.raises(CorruptImageError, match=r"a\.mrxs: a level of .* px; .*copy it again"):
+            OpenSlideSource(str(path))
+
     def test_no_slide_is_told(self, tmp_path: Path) -> None:
         """A file that only has the name of a slide is not supported."""
         path = tmp_path / "a.czi"

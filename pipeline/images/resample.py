@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 _MAX_CV_CHANNELS = 4
 """OpenCV's area shrinking takes no more channels at once."""
+_BLOCK_ROWS = 64
+"""Rows turned into floats at once; all of a strip would take four times the memory of the strip."""
 
 
 def to_size(pixels: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:
@@ -32,7 +34,10 @@ def shrink_rows(
 ) -> NDArray[np.float32]:
     """(h, w, C) to (rows, width, C): area means across, then `weights` (rows, h) down."""
     h, _, c = pixels.shape
-    narrow = to_size(pixels.astype(np.float32), h, width)  # (h, width, C)
+    blocks = [pixels[top : top + _BLOCK_ROWS] for top in range(0, h, _BLOCK_ROWS)]
+    narrow = np.concatenate(  # (h, width, C)
+        [to_size(block.astype(np.float32), len(block), width) for block in blocks]
+    )
     flat = narrow.reshape(h, width * c)
     rows: NDArray[np.float32] = weights @ flat.astype(np.float32, copy=False)
     return rows.reshape(-1, width, c)

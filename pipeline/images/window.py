@@ -138,9 +138,9 @@ class WindowReader:
         """(rows, base, C) values 0 to 1."""
         if canvas.valid is None:
             return self._scaled(self._resampled(canvas.pixels, strip))
-        valid: NDArray[np.float32] = canvas.valid.astype(np.float32)[:, :, None]  # (h, w, 1)
-        weight = self._resampled(valid, strip).astype(np.float32, copy=False)
-        total = self._resampled(np.where(valid > 0, canvas.pixels, 0).astype(np.float32), strip)
+        valid = canvas.valid[:, :, None]  # (h, w, 1)
+        weight = self._means(valid.view(np.uint8), strip)
+        total = self._means(np.where(valid, canvas.pixels, 0), strip)
         mean = total / np.maximum(weight, np.finfo(np.float32).tiny)
         shown = self._scaled(mean)
         return np.where(weight > 1e-6, shown, np.float32(self.background))
@@ -149,6 +149,12 @@ class WindowReader:
         if strip.is_whole:
             return to_size(pixels, self.base_px, self.base_px)
         return shrink_rows(pixels, strip.weights, self.base_px)
+
+    def _means(self, pixels: NDArray[np.generic], strip: _Strip) -> NDArray[np.float32]:
+        """Resampled, not rounded to the stored dtype."""
+        # Strips become floats a block at a time.
+        exact = pixels.astype(np.float32) if strip.is_whole else pixels
+        return self._resampled(exact, strip).astype(np.float32, copy=False)
 
     def _scaled(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Stored values to 0..1, and three colours to luma where the model wants that."""

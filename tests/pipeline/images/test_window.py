@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,19 @@ class TestWindowReader:
             shown = reader(ArraySource([finest]), 16).read(box).pixels
 
         np.testing.assert_allclose(shown[0] * 255, mean_of(finest[0], box, 16), atol=0.05)
+
+    def test_a_strip_is_never_floats_as_a_whole(self) -> None:
+        """Reading a huge box takes few bytes more than its samples, also where some of them are not valid."""
+        source = ArraySource([np.zeros((1, 2048, 2048), np.uint8)], tile_px=2048, nodata=0)
+        windows = reader(source, 32)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(window_module, "MAX_CANVAS_PX", 2**21)
+            tracemalloc.start()
+            windows.read(Region(0, 0, 2048, 2048))
+            _, peak_bytes = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+
+        assert peak_bytes < 8 * 2**21
 
     def test_outside_is_background(self) -> None:
         """What lies outside the image shows the background, not black."""

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test format lint types unit bench clean
+.PHONY: install demo test format lint types unit bench fuzz clean
 
 install: $(STAMP)
 
@@ -34,6 +34,10 @@ unit:
 
 bench: install
 	$(BIN)/python -m tests.benchmarks.run
+
+# Ten minutes of damaged files; what it finds lies in runs/fuzz.
+fuzz: install
+	$(BIN)/python -m tests.fuzz --minutes 10
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache

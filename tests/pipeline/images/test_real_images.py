@@ -118,7 +118,9 @@ class TestRasters:
             for box in random_boxes(level.height, level.width, 3):
                 expected = whole[box.y : box.bottom, box.x : box.right]
 
-                found = pixels(source, index, box)[:, :, : whole.shape[2]]  # without a mask as alpha
+                found = pixels(source, index, box)[
+                    :, :, : whole.shape[2]
+                ]  # without a mask as alpha
                 np.testing.assert_array_equal(found, expected)
 
     def test_a_level_that_tifffile_leaves_out_is_found(self, shared: Path) -> None:

@@ -74,7 +74,7 @@ class ClassifyActor:
     def __init__(self, config: ActorConfig) -> None:
         # Here, not above: a driver that only pickles this class must not pay for torch.
         from actors.model_runner import load_runner
-        from actors.worker_process import settle_in
+        from actors.worker_process import keep_loaded, settle_in
 
         settle_in()
         self._engine: Engine | ModelError
@@ -93,6 +93,7 @@ class ClassifyActor:
             attempts.end(result.outcome.record)
 
         plan = replace(config.model.config.plan, places=config.places)
+        keep_loaded()
         self._engine = Engine(plan, runner, config.engine, sink=commit, admit=attempts.begin)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:

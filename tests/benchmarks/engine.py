@@ -17,7 +17,7 @@ from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
 from actors.model_runner import ModelRunner, load_runner
-from actors.worker_process import settle_in
+from actors.worker_process import keep_loaded, settle_in
 from jobs.cluster import connected
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
@@ -55,6 +55,7 @@ class Recorder:
 def figures() -> list[Figure]:
     """Both ratios for the paper's network, and the first for the small one."""
     settle_in()
+    keep_loaded()
     records = archive.slides(NUM_IMAGES)
     model = archive.model("tnet_fmow")
     own, engine = _engine_and_own_rate(model, records)

@@ -22,7 +22,7 @@ import zarr
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_runner import load_runner
-from actors.worker_process import settle_in
+from actors.worker_process import keep_loaded, settle_in
 from pipeline.images.canvas import Canvas
 from pipeline.images.input_spec import BandFit
 from pipeline.images.opening import open_source
@@ -47,6 +47,7 @@ COLOURS = BandFit(indices=(0, 1, 2), low=0.0, high=255.0, is_mixed=False, alpha=
 def figures() -> list[Figure]:
     """All figures of reading."""
     settle_in()
+    keep_loaded()
     return [*_slide_figures(), _zarr_figure(), *_far_figures()]
 
 

@@ -1,9 +1,13 @@
-"""PNG, JPEG, JPEG 2000 and WebP as they are: one level, one tile, decoded whole when it is opened."""
+"""PNG, JPEG, JPEG 2000 and WebP as they are: one level, one tile, read and decoded whole."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import (
     CorruptImageError,
@@ -26,7 +30,7 @@ MAX_FILE_BYTES = 256 * 2**20
 
 
 class PictureSource(Source):
-    """A picture in memory. Whatever is looked at, all of it has been read: zooming in saves nothing here.
+    """A picture file in memory. Whatever is looked at, all of it has been read: zooming in saves nothing here.
 
     Raises:
         ImageError: whatever is wrong with the file.
@@ -37,6 +41,7 @@ class PictureSource(Source):
         started = time.perf_counter()
         self._storage = storage
         self._is_open = True
+        self._lock = threading.Lock()
         self.fingerprint = start.identified(shown(uri))
         self.header = start.as_index
         rest = _rest(uri, storage, start, self.fingerprint.size_bytes)
@@ -47,7 +52,8 @@ class PictureSource(Source):
             own = _told(uri, error)
             own.cost = self.header + tile_cost([rest], 0.0)
             raise own from error
-        self._data = samples.transpose(2, 0, 1)  # (C, h, w)
+        self._stored = stored
+        self._decoded: NDArray[np.generic] | None = samples
         kind = kind_of(stored) or ""
         height, width = samples.shape[:2]
         self.pyramid = Pyramid(
@@ -72,8 +78,16 @@ class PictureSource(Source):
                 text = str(closed(shown(self.pyramid.uri)))
                 yield FailedTile(key, TileReadError(text), is_final=True)
                 continue
+            yield self._tile(key)
+
+    def _tile(self, key: TileKey) -> Tile:
+        """Decoded when it was opened, or anew: what was read is kept, what was decoded is the cache's to keep."""
+        with self._lock:
+            samples, self._decoded = self._decoded, None
             cost, self._pending = self._pending, Acquisition()
-            yield Tile(key, self._data, cost)
+        if samples is None:
+            samples = decode_picture(self._stored)
+        return Tile(key, samples.transpose(2, 0, 1), cost)  # (C, h, w)
 
     def scan_bytes(self, level: int) -> int | None:
         """Of the file, less its start, which is read to tell what it is."""

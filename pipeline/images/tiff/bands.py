@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -23,8 +24,15 @@ _NAMES = {
 }
 
 
-def band_names(page: tifffile.TiffPage, num_bands: int, ome_xml: str | None) -> tuple[str, ...]:
-    """A name per band of the image."""
+def channel_names(pages: Sequence[object], ome_xml: str | None) -> list[str]:
+    """What OME-TIFF or QPTIFF call the channels of an image; nothing where they do not, or not all differently."""
+    if ome_xml is not None:
+        return _distinct(_ome_channels(ome_xml))
+    return _distinct([_perkin_elmer_name(page) for page in pages])
+
+
+def band_names(page: tifffile.TiffPage, num_bands: int, channels: Sequence[str]) -> tuple[str, ...]:
+    """A name per band of the image. `channels` are used where the colour space does not name them."""
     kind = photometric(page)
     if is_palette(page, num_bands):
         return _NAMES["RGB"]
@@ -36,8 +44,7 @@ def band_names(page: tifffile.TiffPage, num_bands: int, ome_xml: str | None) -> 
     names = [*known[:num_bands], *(f"band_{i}" for i in range(len(known), num_bands))]
     if has_alpha:
         names[-1] = "alpha"
-    channels = _ome_channels(ome_xml) if ome_xml is not None and not known else []
-    return tuple(channels) if len(channels) == num_bands else tuple(names)
+    return tuple(channels) if len(channels) == num_bands and not known else tuple(names)
 
 
 def photometric(page: tifffile.TiffPage) -> str:
@@ -123,5 +130,21 @@ def _ome_channels(xml: str) -> list[str]:
     """Channel names of the first image, where all have one."""
     pixels = next((e for e in ET.fromstring(xml).iter() if e.tag.endswith("Pixels")), None)
     channels = [] if pixels is None else [e for e in pixels if e.tag.endswith("Channel")]
-    names = [channel.attrib.get("Name", "") for channel in channels]
+    return [channel.attrib.get("Name", "") for channel in channels]
+
+
+def _perkin_elmer_name(page: object) -> str:
+    """Of a page of a QPTIFF, by the XML in its description."""
+    text = getattr(page, "description", "")
+    if "PerkinElmer-QPI" not in text:
+        return ""
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError:
+        return ""
+    names = (root.findtext("Biomarker"), root.findtext("Name"))
+    return next((name.strip() for name in names if name and name.strip()), "")
+
+
+def _distinct(names: list[str]) -> list[str]:
     return names if all(names) and len(set(names)) == len(names) else []

@@ -13,7 +13,7 @@ import tifffile
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pixel_size import tiff_pixel_size
 from pipeline.images.pyramid import Level, Pyramid
-from pipeline.images.tiff.bands import SampleMeaning, band_names
+from pipeline.images.tiff.bands import SampleMeaning, band_names, channel_names
 from pipeline.images.tiff.directories import check_directories
 from pipeline.images.tiff.georeference import georeference
 from pipeline.images.tiff.mask import Mask, masks_of
@@ -61,7 +61,7 @@ def read_structure(file: tifffile.TiffFile, uri: str) -> TiffStructure:
     page, num_bands = found[0].keyframe, _num_bands(found[0])
     place = georeference(page)
     meanings = tuple(SampleMeaning(one.keyframe, num_bands) for one in found)
-    bands = band_names(page, num_bands, ome_xml)
+    bands = band_names(page, num_bands, channel_names(list(found[0].pages), ome_xml))
     masks = None if "alpha" in bands else masks_of(file, levels, uri)
     if masks is not None and not any(masks):
         masks = None

@@ -187,3 +187,29 @@ class TestOtherVendors:
         assert source.pyramid.format == "bif"
         assert [level.width for level in source.pyramid.levels] == [896, 448, 224]
         np.testing.assert_array_equal(whole(source, 1), tifffile.imread(path, key=3))
+
+    def test_perkin_elmer(self, tmp_path: Path) -> None:
+        """Channels of a QPTIFF bear the names of their biomarkers, or of their filters."""
+        path = tmp_path / "a.qptiff"
+        channels = (("CD8", "Opal 570"), ("", "DAPI"))
+        with tifffile.TiffWriter(path) as file:
+            for number, (biomarker, name) in enumerate(channels):
+                xml = (
+                    '<?xml version="1.0"?><PerkinElmer-QPI-ImageDescription><ImageType>FullResolution</ImageType>'
+                    f"<Name>{name}</Name><Biomarker>{biomarker}</Biomarker><Objective>20x</Objective>"
+                    "</PerkinElmer-QPI-ImageDescription>"
+                )
+                file.write(
+                    picture(200, 300, bands=1, seed=number)[:, :, 0],
+                    tile=(64, 64),
+                    compression="lzw",
+                    description=xml,
+                    software="PerkinElmer-QPI",
+                    metadata=None,
+                )
+        source = open_source(str(path))
+
+        assert source.pyramid.format == "qptiff"
+        assert source.pyramid.bands == ("CD8", "DAPI")
+        assert dict(source.pyramid.metadata)["objective"] == "20x"
+        np.testing.assert_array_equal(whole(source, 0)[:, :, 1], tifffile.imread(path, key=1))

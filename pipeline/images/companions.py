@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import FoveateError
+from pipeline.images.contents import START_BYTES
 from pipeline.images.layered_source import LayeredSource, fits
 from pipeline.images.masked_source import MaskedSource
 from pipeline.images.source import Source
@@ -64,7 +65,7 @@ def _opened(path: Path) -> Source | None:
 
     try:
         storage = DiskStorage(path)
-        [start] = storage.fetch([ByteRange(count=132, is_clipped=True)])
+        [start] = storage.fetch([ByteRange(count=START_BYTES, is_clipped=True)])
         return TiffSource(str(path), storage, start)
     except (FoveateError, OSError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,23 +12,15 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import (
-    CorruptImageError,
-    ImageChangedError,
-    ObjectChangedError,
-    StorageError,
-    TileReadError,
-    UnsupportedImageError,
-)
+from pipeline.errors import CorruptImageError, StorageError, UnsupportedImageError
 from pipeline.images.picture.codec import bands_of, decode_picture, kind_of
 from pipeline.images.picture.descriptor import Descriptor, read_descriptor
 from pipeline.images.pyramid import Level, Pyramid
+from pipeline.images.ranged_source import RangedSource, TilePlan
 from pipeline.images.region import Region
-from pipeline.images.source import Source
 from pipeline.images.tiff.plane import MAX_TILE_BYTES
-from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
-from pipeline.images.tile_lookup import tile_region
-from pipeline.storage.byte_range import ByteRange, Piece, tile_cost
+from pipeline.images.tile import TileKey
+from pipeline.storage.byte_range import ByteRange, Piece
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.storage.place import shown
 from pipeline.storage.storage import Storage
@@ -37,7 +29,7 @@ SMALLEST_SIDE_PX = 64
 """Levels go down to one pixel; smaller ones than this are of no use."""
 
 
-class DeepZoomSource(Source):
+class DeepZoomSource(RangedSource[TilePlan]):
     """A DeepZoom pyramid. Tiles are read from any thread, and cut to what their neighbours do not repeat.
 
     Args:
@@ -77,20 +69,6 @@ class DeepZoomSource(Source):
         cost = start.as_index + sample.as_index
         self.header = replace(cost, seconds=time.perf_counter() - started)
 
-    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
-        """(C, H, W) each, in the order asked for, decoded one after another."""
-        started = time.perf_counter()
-        regions = [self._region(key) for key in keys]
-        known = [key for key, one in zip(keys, regions, strict=True) if isinstance(one, Region)]
-        pieces = iter(self._storage.fetch([ByteRange(key=self._key(key)) for key in known]))
-        waited_s = (time.perf_counter() - started) / max(1, len(keys))
-        for key, region in zip(keys, regions, strict=True):
-            yield (
-                region
-                if isinstance(region, FailedTile)
-                else self._answer(key, region, next(pieces), waited_s)
-            )
-
     def scan_bytes(self, level: int) -> int | None:
         """Of all tiles of a level, from the sizes of their files; None on a server, which has no list."""
         if self._storage.is_far:
@@ -101,35 +79,25 @@ class DeepZoomSource(Source):
     def close(self) -> None:
         """No reads from now on."""
         self._document.close()
-        self._storage.close()
+        super().close()
 
-    def _region(self, key: TileKey) -> Region | FailedTile:
-        try:
-            return tile_region(self.pyramid, key)
-        except TileReadError as error:
-            return FailedTile(key, error, is_final=True)
+    def _plan(self, key: TileKey, region: Region) -> TilePlan:
+        return TilePlan(key=key, region=region, wanted=(ByteRange(key=self._key(key)),))
+
+    def _decoded(
+        self, plan: TilePlan, pieces: Sequence[Piece | None]
+    ) -> NDArray[np.generic] | None:
+        [stored] = [None if piece is None else piece.checked() for piece in pieces]
+        if stored is None:
+            raise ValueError("there is no such file")
+        return self._cut(decode_picture(stored), plan.key, plan.region)
+
+    def _name(self, plan: TilePlan) -> str:
+        level, row, col = plan.key
+        return f"{self._storage.child(self._key(plan.key))}: tile {row}, {col} of level {level}"
 
     def _key(self, key: TileKey) -> str:
         return f"{self._top - key.level}/{key.col}_{key.row}.{self._descriptor.suffix}"
-
-    def _answer(self, key: TileKey, region: Region, piece: Piece, waited_s: float) -> TileAnswer:
-        started = time.perf_counter()
-        try:
-            stored = piece.checked()
-            if stored is None:
-                raise ValueError("there is no such file")  # noqa: TRY301  # one way out for all that may be wrong
-            data = self._cut(decode_picture(stored), key, region)
-        except ObjectChangedError as error:
-            raise ImageChangedError(str(error)) from error
-        except Exception as error:  # noqa: BLE001  # codecs raise whatever they like on damaged data
-            own = TileReadError(
-                f"{self._storage.child(self._key(key))}: tile {key.row}, {key.col} of level {key.level} cannot be "
-                f"read: {error}; copy the image again from where it came"
-            )
-            is_final = self.is_far and isinstance(error, StorageError)
-            return FailedTile(key, own, tile_cost([piece], waited_s), is_final)
-        seconds = waited_s + time.perf_counter() - started
-        return Tile(key, data, tile_cost([piece], seconds))
 
     def _cut(
         self, samples: NDArray[np.generic], key: TileKey, region: Region

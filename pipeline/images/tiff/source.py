@@ -14,53 +14,39 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from pipeline.errors import (
-    CorruptImageError,
-    ImageChangedError,
-    ImageError,
-    ObjectChangedError,
-    StorageError,
-    TileReadError,
-)
+from pipeline.errors import CorruptImageError, ImageError, StorageError
 from pipeline.images.pyramid import Pyramid
+from pipeline.images.ranged_source import RangedSource, TilePlan
 from pipeline.images.region import Region
-from pipeline.images.source import Source
 from pipeline.images.tiff.mask import alpha_band
 from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane
 from pipeline.images.tiff.structure import TiffStructure, read_structure
-from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
-from pipeline.images.tile_lookup import tile_region
-from pipeline.storage.byte_range import ByteRange, Piece, tile_cost
+from pipeline.images.tile import TileKey
+from pipeline.storage.byte_range import ByteRange, Piece
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.storage.header_file import HeaderFile
 from pipeline.storage.place import shown
 from pipeline.storage.storage import Storage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Segment:
-    """The bytes of a tile in one plane."""
+    """Which segment of which plane holds a part of a tile."""
 
     plane: Plane
     number: int
-    wanted: ByteRange | None
-    """None: nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What is read for a tile."""
+class _Plan(TilePlan):
+    """Segments of the planes, then those of the mask; as many as `wanted`."""
 
-    key: TileKey
-    region: Region
-    """Its pixels, cut at the image's edge."""
     segments: tuple[_Segment, ...]
-    """One per plane, then those of the mask."""
     mask_boxes: tuple[Region, ...] | None = None
     """Pixels of each of the mask's; None: all pixels are valid."""
 
 
-class TiffSource(Source):
+class TiffSource(RangedSource[_Plan]):
     """An open TIFF. Tiles are read by position, from any thread.
 
     Args:
@@ -87,66 +73,30 @@ class TiffSource(Source):
         self.fingerprint: Fingerprint = file.fingerprint
         self.header = replace(file.cost, seconds=time.perf_counter() - started)
 
-    def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
-        """(C, H, W) each, cut at the image's edge; in the order asked for, decoded one after another."""
-        started = time.perf_counter()
-        plans = [self._plan(key) for key in keys]
-        segments = [s for plan in plans if isinstance(plan, _Plan) for s in plan.segments]
-        ranges = [one.wanted for one in segments if one.wanted is not None]
-        pieces = iter(self._storage.fetch(ranges))
-        seconds = (time.perf_counter() - started) / max(1, len(keys))
-        for plan in plans:
-            if isinstance(plan, FailedTile):
-                yield plan
-                continue
-            own = [next(pieces) if one.wanted is not None else None for one in plan.segments]
-            yield self._answer(plan, own, seconds)
-
     def scan_bytes(self, level: int) -> int | None:
         """Stored bytes of all tiles of a level and of its mask, from the index."""
         mask = None if self._structure.masks is None else self._structure.masks[level]
         planes = self._structure.planes[level] + (() if mask is None else (mask.plane,))
         return sum(int(plane.byte_counts.sum()) for plane in planes)
 
-    def close(self) -> None:
-        """Close the file; reads under way finish."""
-        self._storage.close()
-
-    def _plan(self, key: TileKey) -> _Plan | FailedTile:
-        try:
-            region = tile_region(self.pyramid, key)
-        except TileReadError as error:
-            return FailedTile(key, error, is_final=True)
+    def _plan(self, key: TileKey, region: Region) -> _Plan:
         index = key.row * self.pyramid.levels[key.level].num_cols + key.col
         planes = self._structure.planes[key.level]
-        segments = tuple(_segment(plane, index, self.fingerprint) for plane in planes)
         mask = None if self._structure.masks is None else self._structure.masks[key.level]
-        if mask is None:
-            plan = _Plan(key=key, region=region, segments=segments)
-        else:
-            parts = list(mask.parts_of(region))
-            of_mask = tuple(_segment(mask.plane, n, self.fingerprint) for n, _ in parts)
-            boxes = tuple(box for _, box in parts)
-            plan = _Plan(key=key, region=region, segments=segments + of_mask, mask_boxes=boxes)
-        if all(plane.byte_counts[index] <= 2 * MAX_TILE_BYTES for plane in planes):
-            return plan
-        # No codec makes data twice as large; the index lies, and believing it would take gigabytes.
-        lie = ValueError("too many bytes for a tile")
-        return FailedTile(key, self._told(plan, lie), is_final=True)
-
-    def _answer(self, plan: _Plan, pieces: Sequence[Piece | None], waited_s: float) -> TileAnswer:
-        started = time.perf_counter()
-        fetched = [piece for piece in pieces if piece is not None]
-        try:
-            data = self._decoded(plan, pieces)
-        except ObjectChangedError as error:
-            raise ImageChangedError(str(error)) from error
-        except Exception as error:  # noqa: BLE001  # tifffile and its codecs raise whatever they like on damaged data
-            own = self._told(plan, error)
-            is_final = self.is_far and isinstance(error, StorageError)  # tried enough
-            return FailedTile(plan.key, own, tile_cost(fetched, waited_s), is_final)
-        seconds = waited_s + time.perf_counter() - started
-        return Tile(plan.key, data, tile_cost(fetched, seconds))
+        parts = [] if mask is None else list(mask.parts_of(region))
+        places = [(plane, index) for plane in planes]
+        places += [] if mask is None else [(mask.plane, number) for number, _ in parts]
+        plan = _Plan(
+            key=key,
+            region=region,
+            wanted=tuple(_range(plane, at, self.fingerprint) for plane, at in places),
+            segments=tuple(_Segment(plane, plane.first_segment + at) for plane, at in places),
+            mask_boxes=None if mask is None else tuple(box for _, box in parts),
+        )
+        if any(plane.byte_counts[index] > 2 * MAX_TILE_BYTES for plane in planes):
+            # No codec makes data twice as large; the index lies, and believing it would take gigabytes.
+            raise self._told(plan, ValueError("too many bytes for a tile"))
+        return plan
 
     def _decoded(self, plan: _Plan, pieces: Sequence[Piece | None]) -> NDArray[np.generic] | None:
         """(C, h, w), or None where the file stores nothing."""
@@ -170,22 +120,17 @@ class TiffSource(Source):
         _check_kind(bands, self.pyramid)
         return bands.transpose(2, 0, 1)  # (C, h, w)
 
-    def _told(self, plan: _Plan, error: Exception) -> TileReadError:
-        stored = [one.wanted for one in plan.segments if one.wanted is not None]
+    def _name(self, plan: _Plan) -> str:
+        stored = [one for one in plan.wanted if one is not None]
         where = ", ".join(f"{one.offset} to {one.offset + (one.count or 0)}" for one in stored)
         level, row, col = plan.key
-        name = f"{self._storage.uri}: tile {row}, {col} of level {level} (bytes {where}) cannot be read"
-        if isinstance(error, StorageError):
-            return TileReadError(f"{name}: {error}")
-        return TileReadError(
-            f"{name}: {type(error).__name__}: {error}; the file is damaged there, copy it again from where it came"
-        )
+        return f"{self._storage.uri}: tile {row}, {col} of level {level} (bytes {where})"
 
 
-def _segment(plane: Plane, index: int, fingerprint: Fingerprint) -> _Segment:
+def _range(plane: Plane, index: int, fingerprint: Fingerprint) -> ByteRange | None:
+    """Where a segment lies; None: nothing is stored."""
     offset, count = int(plane.offsets[index]), int(plane.byte_counts[index])
-    wanted = ByteRange(offset=offset, count=count, version=fingerprint) if count else None
-    return _Segment(plane=plane, number=plane.first_segment + index, wanted=wanted)
+    return ByteRange(offset=offset, count=count, version=fingerprint) if count else None
 
 
 def _samples(segment: _Segment, piece: Piece) -> NDArray[np.generic]:
@@ -230,7 +175,11 @@ def _check_kind(bands: NDArray[np.generic], pyramid: Pyramid) -> None:
 def _structure(file: HeaderFile, uri: str) -> TiffStructure:
     """The boundary: whatever tifffile raises on a hostile file becomes our own error, here and once."""
     try:
-        with file, _silenced(), tifffile.TiffFile(cast("IO[bytes]", file), name=_name(uri)) as tiff:
+        with (
+            file,
+            _silenced(),
+            tifffile.TiffFile(cast("IO[bytes]", file), name=_file_name(uri)) as tiff,
+        ):
             return read_structure(tiff, uri)
     except (ImageError, StorageError):
         raise
@@ -241,7 +190,7 @@ def _structure(file: HeaderFile, uri: str) -> TiffStructure:
         ) from error
 
 
-def _name(uri: str) -> str:
+def _file_name(uri: str) -> str:
     return PurePosixPath(shown(uri)).name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,80 +10,26 @@ import ngff_zarr
 import numpy as np
 import pytest
 import tifffile
-import zarr
-from numpy.typing import NDArray
 from ome_zarr_models.v05.image import Image
 
-from pipeline.errors import CorruptImageError, TileReadError, UnsupportedImageError, UsageError
-from pipeline.images.opening import open_source
+from pipeline.errors import UnsupportedImageError
 from pipeline.images.pyramid import PixelSize
 from pipeline.images.tile import TileKey
-from pipeline.ingest import plan
-from pipeline.ingest.ingest import Ingested, IngestTask, ingest
+from pipeline.ingest.ingest import ingest
 from pipeline.ingest.means import area_means
-from pipeline.ingest.publication import Publication, result_path
 from pipeline.ingest.settings import IngestSettings
-from pipeline.ingest.shards import ShardFiles
 from tests.conftest import picture
-
-UTM = (2.0, 0.0, 500_000.0, 0.0, -2.0, 4_000_000.0)
-
-
-def task(source: Path, **changes: Any) -> IngestTask:
-    """To be written beside its image."""
-    known = {"settings": IngestSettings(), "final": result_path(source.parent / "out", source.stem)}
-    return IngestTask(uri=str(source), **{**known, **changes})
-
-
-def ingested(source: Path, **changes: Any) -> zarr.Group:
-    """The result, opened by zarr-python."""
-    done = ingest(task(source, **changes))
-    return zarr.open_group(str(done.final), mode="r")
-
-
-def planar(array: NDArray[Any]) -> NDArray[Any]:
-    """(H, W) or (H, W, C) to (C, H, W)."""
-    return array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
-
-
-def stored(group: zarr.Group, level: int) -> NDArray[Any]:
-    """(C, H, W) of a level, as zarr-python reads it."""
-    found = np.asarray(group[str(level)][...])  # type: ignore[index]
-    return found if found.ndim == 3 else found[None]
-
-
-def check_pyramid(group: zarr.Group, finest: NDArray[Any], nodata: float | None = None) -> None:
-    """Level 0 is the image; each other level is the area means of the one before."""
-    np.testing.assert_array_equal(stored(group, 0), finest)
-    count = len(list(group.array_keys()))
-    for level in range(1, count):
-        finest = area_means(finest, nodata)
-        np.testing.assert_array_equal(stored(group, level), finest)
-    assert max(finest.shape[1:]) <= 256
-
-
-def write(path: Path, pixels: NDArray[Any], **options: Any) -> Path:
-    """A TIFF of one level."""
-    known = {"metadata": None, "tile": (64, 64), **options}
-    tifffile.imwrite(path, pixels, **known)
-    return path
-
-
-def write_map(path: Path, pixels: NDArray[Any], nodata: str) -> Path:
-    """A GeoTIFF in UTM zone 18 north, pixels of 2 m."""
-    tags = [
-        (33550, "d", 3, (2.0, 2.0, 0.0), True),
-        (33922, "d", 6, (0.0, 0.0, 0.0, UTM[2], UTM[5], 0.0), True),
-        (34735, "H", 16, (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32618), True),
-        (42113, "s", 0, nodata, True),
-    ]
-    return write(path, pixels, photometric="minisblack", extratags=tags)
-
-
-@pytest.fixture
-def rgb(tmp_path: Path) -> Path:
-    """A small image in tiles, odd sides, several shards' worth of chunks."""
-    return write(tmp_path / "rgb.tif", picture(1301, 2467), photometric="rgb", compression="zstd")
+from tests.pipeline.ingest.results import (
+    UTM,
+    check_pyramid,
+    ingested,
+    open_ours,
+    planar,
+    stored,
+    task,
+    write,
+    write_map,
+)
 
 
 class TestPixels:
@@ -277,138 +222,3 @@ class TestLossy:
         """A lossless image is not spoilt."""
         with pytest.raises(UnsupportedImageError, match=r"without loss.*--codec blosc"):
             ingest(task(rgb, settings=IngestSettings(codec="jpeg")))
-
-
-class TestPublication:
-    def test_a_second_ingest_finds_the_first(self, rgb: Path) -> None:
-        """The same image and settings: nothing is written."""
-        ingest(task(rgb))
-        again = ingest(task(rgb))
-
-        assert again.num_kept == again.num_shards > 0
-        assert [p.name for p in (rgb.parent / "out").iterdir()] == ["rgb.ome.zarr"]
-
-    def test_another_result_is_not_touched(self, rgb: Path) -> None:
-        """The error names what differs and the way out; with --overwrite it is replaced."""
-        before = ingest(task(rgb))
-        other = task(rgb, settings=IngestSettings(codec="zstd"))
-        with pytest.raises(UsageError, match=r"codec is blosc, now zstd.*--overwrite"):
-            ingest(other)
-        after = ingest(replace(other, is_overwriting=True))
-
-        assert after.num_bytes != before.num_bytes
-        assert [p.name for p in (rgb.parent / "out").iterdir()] == ["rgb.ome.zarr"]
-
-    def test_what_is_not_ours_is_not_touched(self, rgb: Path) -> None:
-        """A directory of the same name that no ingest made stays."""
-        final = task(rgb).final
-        final.mkdir(parents=True)
-        with pytest.raises(UsageError, match="no ingest made it"):
-            ingest(task(rgb))
-
-    def test_two_at_once_do_not_mix(self, rgb: Path) -> None:
-        """While one process writes a result, another is turned away."""
-        with (
-            Publication(task(rgb).final),
-            pytest.raises(UsageError, match="another ingest is writing it"),
-        ):
-            ingest(task(rgb))
-
-    @pytest.mark.parametrize("codec", ["blosc", "jpeg"])
-    @pytest.mark.parametrize("num_shards", [1, 6, 15, 17])
-    def test_what_failed_midway_is_finished(
-        self,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        num_shards: int,
-        codec: Any,
-    ) -> None:
-        """Whenever it stops, nothing bears the final name; the next call reuses what was finished."""
-        path = write(tmp_path / "a.tif", picture(1300, 1900), photometric="rgb", compression="jpeg")
-        settings = IngestSettings(codec=codec)
-        monkeypatch.setattr(plan, "MAX_BLOCK_PX", 512)
-        monkeypatch.setattr(plan, "MAX_SHARD_BLOCKS", 1)
-        whole = ingest(task(path, settings=settings, final=tmp_path / "whole.ome.zarr"))
-        with monkeypatch.context() as patched:
-            _stop_after(num_shards, patched)
-            with pytest.raises(OSError, match="disk is full"):
-                ingest(task(path, settings=settings))
-        assert not task(path).final.exists()
-        resumed = ingest(task(path, settings=settings))
-
-        assert resumed.num_kept == num_shards
-        assert_same_files(whole, resumed)
-
-    def test_a_damaged_shard_is_written_again(
-        self, rgb: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A shard that lost its end (a power cut) is not taken for a finished one."""
-        with monkeypatch.context() as patched:
-            _stop_after(1, patched)
-            with pytest.raises(OSError, match="disk is full"):
-                ingest(task(rgb))
-        [shard] = [p for p in rgb.parent.glob("out/.*.partial/*/c/**/*") if p.is_file()]
-        shard.write_bytes(shard.read_bytes()[:-1000])
-
-        assert ingest(task(rgb)).num_kept == 0
-
-    def test_a_changed_image_begins_anew(self, rgb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What was made of another version of the image is thrown away."""
-        with monkeypatch.context() as patched:
-            _stop_after(1, patched)
-            with pytest.raises(OSError, match="disk is full"):
-                ingest(task(rgb))
-        write(rgb, picture(1301, 2467, seed=9), photometric="rgb")
-        done = ingest(task(rgb))
-
-        assert done.num_kept == 0
-        check_pyramid(zarr.open_group(str(done.final), mode="r"), planar(tifffile.imread(rgb)))
-
-    def test_a_broken_tile_publishes_nothing(self, tmp_path: Path) -> None:
-        """Nothing is made up for what cannot be read."""
-        path = write(tmp_path / "a.tif", picture(600, 600), photometric="rgb", compression="zstd")
-        with tifffile.TiffFile(path) as tiff:
-            offset = tiff.pages[0].dataoffsets[40]
-        with path.open("r+b") as file:
-            file.seek(offset)
-            file.write(b"\0" * 64)
-        with pytest.raises(TileReadError, match=r"a\.tif: tile 4, 0"):
-            ingest(task(path))
-
-        assert not task(path).final.exists()
-
-    def test_no_image_is_told_as_always(self, tmp_path: Path) -> None:
-        """Errors of opening are those of the whole project."""
-        path = tmp_path / "a.tif"
-        path.write_bytes(b"")
-        with pytest.raises(CorruptImageError, match="empty"):
-            ingest(task(path))
-
-
-def open_ours(group: zarr.Group) -> Any:
-    """The result, by our own reader."""
-    import contextlib
-
-    return contextlib.closing(open_source(str(group.store_path.store.root)))  # type: ignore[attr-defined]
-
-
-def _stop_after(num_shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the disk be full after so many shards."""
-    real, written = ShardFiles._write, []
-
-    def write_some(self: ShardFiles, shard: Any, held: Any) -> None:
-        if len(written) >= num_shards:
-            raise OSError("disk is full")
-        written.append(shard)
-        real(self, shard, held)
-
-    monkeypatch.setattr(ShardFiles, "_write", write_some)
-
-
-def assert_same_files(one: Ingested, other: Ingested) -> None:
-    """Two results hold the same names and bytes."""
-    names = [sorted(p.relative_to(r.final) for p in r.final.rglob("*")) for r in (one, other)]
-    assert names[0] == names[1]
-    for name in names[0]:
-        path = one.final / name
-        assert path.is_dir() or path.read_bytes() == (other.final / name).read_bytes(), name

@@ -1,52 +1,24 @@
-"""What a person sees while a run goes on: one line, and nothing when nobody watches."""
+"""What a person sees while a run goes on."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import MofNCompleteColumn
 
 from actors.classify_actor import Receipt
+from jobs.progress_line import ProgressLine
 from pipeline.records.summary import readable_bytes
 
 
-class RunProgress:
-    """Images done, time left, images/s, looks/s, bytes read and saved. A context manager."""
+class RunProgress(ProgressLine):
+    """Images done, time left, images/s, looks/s, bytes read and saved."""
 
     def __init__(self, total: int, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("classify"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[facts]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._progress.add_task("classify", total=total, facts="starting")
+        super().__init__("classify", total, MofNCompleteColumn(), console)
         self._started_s = time.monotonic()
         self._num_images = self._num_looks = self._bytes_read = self._full_bytes = 0
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def add(self, receipt: Receipt) -> None:
         """One more image is written."""
@@ -54,7 +26,7 @@ class RunProgress:
         self._num_looks += receipt.num_glimpses
         self._bytes_read += receipt.bytes_read
         self._full_bytes += receipt.full_scan_bytes
-        self._progress.update(self._task, advance=1, facts=self._facts())
+        self.advance(1, self._facts())
 
     def _facts(self) -> str:
         seconds = max(time.monotonic() - self._started_s, 1e-9)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.images.alpha import alpha_band, opaque_band
 from pipeline.images.pyramid import Level
-from pipeline.images.region import Region
 from pipeline.images.source import Source
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.storage.acquisition import Acquisition
@@ -54,44 +54,23 @@ class MaskedSource(Source):
     def _with_alpha(self, tile: Tile, data: NDArray[np.generic]) -> TileAnswer:
         key = tile.key
         region = self.pyramid.levels[key.level].tile_region(key.row, key.col)
-        most = np.array(255 if data.dtype == np.uint8 else 1, data.dtype)
         number = self._mask_levels[key.level]
         if number is None:
-            alpha = np.full((1, region.height, region.width), most)
-            return Tile(key, np.concatenate([data, alpha]), tile.acquisition)
-        alpha = np.zeros((1, region.height, region.width), data.dtype)
+            alpha = opaque_band(region, data.dtype)
+            return Tile(key, np.concatenate([data, alpha[None]]), tile.acquisition)
         cost: Acquisition = tile.acquisition
+        parts = []
         for part in self._mask.read_tiles(self._mask.pyramid.tiles_in(number, region)):
             cost += part.acquisition
             if isinstance(part, FailedTile):
                 return FailedTile(key, part.error, cost, part.is_final)
-            if part.data is not None:
-                box = self._mask.pyramid.levels[number].tile_region(part.key.row, part.key.col)
-                _paste(alpha, region, part.data, box, most)
-        return Tile(key, np.concatenate([data, alpha]), cost)  # (C + 1, h, w)
+            box = self._mask.pyramid.levels[number].tile_region(part.key.row, part.key.col)
+            parts.append((box, None if part.data is None else part.data[0]))
+        alpha = alpha_band(region, parts, data.dtype)
+        return Tile(key, np.concatenate([data, alpha[None]]), cost)  # (C + 1, h, w)
 
 
 def _level_of_size(levels: Sequence[Level], wanted: Level) -> int | None:
     sizes = [(level.height, level.width) for level in levels]
     size = (wanted.height, wanted.width)
     return sizes.index(size) if size in sizes else None
-
-
-def _paste(
-    alpha: NDArray[np.generic],
-    region: Region,
-    samples: NDArray[np.generic],
-    box: Region,
-    most: NDArray[np.generic],
-) -> None:
-    shared = region.intersection(box)
-    if shared is None:
-        return
-    rows = slice(shared.y - box.y, shared.bottom - box.y)
-    cols = slice(shared.x - box.x, shared.right - box.x)
-    target = alpha[
-        :1,
-        shared.y - region.y : shared.bottom - region.y,
-        shared.x - region.x : shared.right - region.x,
-    ]
-    target[samples[:1, rows, cols] != 0] = most

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.servers.served_request import ServedRequest, wait_until
+from tests.servers.threaded_server import PromptHandler, ThreadedServer
 
 _OF_THE_CONNECTION = frozenset(
     ("connection", "keep-alive", "transfer-encoding", "content-length", "server", "date")
@@ -60,7 +60,7 @@ class LoggingProxy:
 def proxying(target_port: int) -> Iterator[LoggingProxy]:
     """A proxy for as long as it is needed."""
     state = LoggingProxy(target_port=target_port)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
+    server = ThreadedServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
     state.port = server.server_address[1]
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
@@ -70,23 +70,9 @@ def proxying(target_port: int) -> Iterator[LoggingProxy]:
         server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # kept connections stay open as long as their client likes
-    request_queue_size = 256
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PromptHandler, BaseHTTPRequestHandler):
     state: LoggingProxy
-    protocol_version = "HTTP/1.1"
     wbufsize = 2**16
-
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def do_GET(self) -> None:  # http.server's name for it
         """Hand it on, and its answer back."""

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tests.servers.fault import Ask, Fault, Plan, never
 from tests.servers.served_request import ServedRequest, wait_until
+from tests.servers.threaded_server import PromptHandler, ThreadedServer
 
 CHUNK_BYTES = 2**16
 
@@ -79,7 +80,7 @@ def serving(root: Path) -> Iterator[LoggingServer]:
     """A server for as long as it is needed."""
     state = LoggingServer(root=root)
     handler = type("Handler", (_Handler,), {"state": state})
-    server = _Server(("127.0.0.1", 0), handler)
+    server = ThreadedServer(("127.0.0.1", 0), handler)
     state.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -91,23 +92,9 @@ def serving(root: Path) -> Iterator[LoggingServer]:
         server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # kept connections stay open as long as their client likes
-    request_queue_size = 256
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PromptHandler, BaseHTTPRequestHandler):
     state: LoggingServer
-    protocol_version = "HTTP/1.1"
     wbufsize = CHUNK_BYTES  # else headers go packet by packet, and each waits for the last
-
-    def setup(self) -> None:
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def do_GET(self) -> None:  # http.server's name for it
         """Answer, or fail as planned; log it in any case."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from pipeline.images.pyramid import Level
 from pipeline.images.region import Region
@@ -45,29 +43,6 @@ def masks_of(file: tifffile.TiffFile, levels: Sequence[Level], uri: str) -> tupl
     """
     pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage) and _is_mask(page)]
     return tuple(_mask_of(pages, level, uri) for level in levels)
-
-
-def alpha_band(
-    region: Region,
-    parts: Sequence[tuple[Region, NDArray[np.generic] | None]],
-    dtype: np.dtype[np.generic],
-) -> NDArray[np.generic]:
-    """(h, w, 1) of a region from decoded mask tiles, (h, w, 1) each, None where none is stored: 0, or the most."""
-    shown = np.zeros((region.height, region.width, 1), dtype)
-    most = np.array(255 if dtype == np.uint8 else 1, dtype)
-    for box, samples in parts:
-        shared = region.intersection(box)
-        if shared is None or samples is None:
-            continue
-        rows = slice(shared.y - box.y, shared.bottom - box.y)
-        cols = slice(shared.x - box.x, shared.right - box.x)
-        valid = samples[rows, cols, :1] != 0  # (h, w, 1)
-        target = shown[
-            shared.y - region.y : shared.bottom - region.y,
-            shared.x - region.x : shared.right - region.x,
-        ]
-        target[valid] = most
-    return shown
 
 
 def _is_mask(page: tifffile.TiffPage) -> bool:

@@ -15,10 +15,10 @@ import tifffile
 from numpy.typing import NDArray
 
 from pipeline.errors import CorruptImageError, ImageError, StorageError
+from pipeline.images.alpha import alpha_band, opaque_band
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.ranged_source import RangedSource, TilePlan
 from pipeline.images.region import Region
-from pipeline.images.tiff.mask import alpha_band
 from pipeline.images.tiff.plane import MAX_TILE_BYTES, Plane
 from pipeline.images.tiff.structure import TiffStructure, read_structure
 from pipeline.images.tile import TileKey
@@ -146,14 +146,12 @@ def _alpha(
 ) -> NDArray[np.generic]:
     """(h, w, 1): the mask as a band."""
     if plan.mask_boxes is None:
-        return np.full(
-            (plan.region.height, plan.region.width, 1), 255 if dtype == np.uint8 else 1, dtype
-        )
-    parts = [
-        (box, None if piece is None else _samples(segment, piece))
+        return opaque_band(plan.region, dtype)[:, :, None]  # (h, w, 1)
+    parts = (
+        (box, None if piece is None else _samples(segment, piece)[:, :, 0])
         for box, (segment, piece) in zip(plan.mask_boxes, fetched, strict=True)
-    ]
-    return alpha_band(plan.region, parts, dtype)
+    )
+    return alpha_band(plan.region, parts, dtype)[:, :, None]  # (h, w, 1)
 
 
 def _cut(samples: NDArray[np.generic], region: Region) -> NDArray[np.generic]:

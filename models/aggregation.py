@@ -1,32 +1,83 @@
-"""How the looks at an image become one prediction, at any time."""
+"""How the looks at an image become one prediction, at any time: the contract, and the paper's mean.
+
+A walk keeps a few numbers of every look, and combines those of all looks so far after each of them.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
-class MeanAggregation(nn.Module):
-    """The class probabilities of the mean feature, all looks weighing the same (TNet paper, 3.1).
-
-    A mean followed by a linear layer equals the linear layer followed by the mean, so of every look only its
-    logits are kept, and the prediction after each look costs nothing.
+class Aggregation(nn.Module, ABC):
+    """Features of looks in, class probabilities out. Holds the classification module.
 
     Args:
-        classification: linear classification module, (B, D) to (B, K); it may drop features in training.
+        classification: (B, D) to (B, K) logits; it may drop features in training.
     """
 
     def __init__(self, classification: nn.Module) -> None:
         super().__init__()
         self.classification = classification
 
-    def keep(self, features: Tensor) -> Tensor:
-        """(B, D) position-encoded features to the (B, R) that a walk keeps; here logits, R = K."""
+    @abstractmethod
+    def keep(self, features: Tensor, depths: Tensor) -> Tensor:
+        """What a walk keeps of looks.
+
+        Args:
+            features: (B, D) position-encoded features.
+            depths: (B,) int64, depth of each look.
+
+        Returns:
+            (B, R), its first K columns being the look's own class logits.
+        """
+
+    @abstractmethod
+    def combine(self, kept: Tensor) -> Tensor:
+        """(L, R) kept of the looks at one image, in order, to (L, K) probabilities after each, in float64."""
+
+    @abstractmethod
+    def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+        """What `combine` says after the last look, for many images at once and with gradient.
+
+        Args:
+            kept: (M, R) of the looks at all images.
+            image_of: (M,) int64, which image each look is of.
+            num_images: N; each has at least one look.
+
+        Returns:
+            (N, K) log-probabilities.
+        """
+
+    def look_log_probs(self, kept: Tensor, num_classes: int) -> Tensor:
+        """(M, K) log-probabilities of every look by itself."""
+        return F.log_softmax(kept[:, :num_classes], dim=1)
+
+
+class MeanAggregation(Aggregation):
+    """The class probabilities of the mean feature, all looks weighing the same (TNet paper, 3.1).
+
+    A mean followed by a linear layer equals the linear layer followed by the mean, so of every look only its
+    logits are kept, and the prediction after each look costs nothing.
+    """
+
+    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+        """(B, D) to (B, K) logits."""
         logits: Tensor = self.classification(features)
         return logits
 
     def combine(self, kept: Tensor) -> Tensor:
-        """(L, R) kept of looks, in order, to (L, K) probabilities after each of them, in float64."""
+        """(L, K) logits to (L, K) probabilities after each look."""
         counts = torch.arange(1, len(kept) + 1, device=kept.device, dtype=torch.float64)
         means = kept.to(torch.float64).cumsum(dim=0) / counts[:, None]  # (L, K)
         return means.softmax(dim=1)
+
+    def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+        """(M, K) logits to (N, K) log-probabilities."""
+        ones = kept.new_ones(len(kept))
+        counts = kept.new_zeros(num_images).index_add(0, image_of, ones)
+        totals = kept.new_zeros((num_images, kept.shape[1])).index_add(0, image_of, kept)
+        return F.log_softmax(totals / counts[:, None], dim=1)

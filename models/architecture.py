@@ -18,7 +18,8 @@ class Architecture:
     description: str
     """One line for a person."""
     base_px: int
-    """Side of the square window that the network sees ("base resolution"), in pixels."""
+    """Side of the square window that the network sees ("base resolution"), in pixels. Of a full-image baseline it
+    is what it is counted with; it takes other sides as well."""
     num_classes: int
     """Classes of the paper's data set; any other number can be built."""
     grid: int = 0
@@ -73,6 +74,13 @@ _ALL = (
         num_classes=10,
         grid=7,
         cell_fraction=0.25,
+    ),
+    Architecture(
+        name="cnn_small",
+        description="the feature extraction of tnet_small over a whole image, as a baseline",
+        base_px=1536,
+        num_classes=10,
+        depths=1,
     ),
 )
 ARCHITECTURES: Mapping[str, Architecture] = {one.name: one for one in _ALL}

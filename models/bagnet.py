@@ -77,7 +77,7 @@ class BagNetFeatures(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self._grid = grid
 
-    def forward(self, images: Tensor) -> Features:
+    def forward(self, images: Tensor, depths: Tensor) -> Features:  # noqa: ARG002  # all depths are alike
         """(B, C, H, W) in [-1, 1] to (B, 512) vectors and (B, 1024, 5, 5) cells."""
         maps = F.leaky_relu(self.stem(images), SLOPE)
         picked = maps

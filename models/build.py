@@ -1,4 +1,4 @@
-"""From a name to a network."""
+"""From a name and options to a network."""
 
 from __future__ import annotations
 
@@ -8,53 +8,76 @@ import torch
 from torch import nn
 
 from models import bagnet, small
-from models.aggregation import MeanAggregation
+from models.aggregation import Aggregation, MeanAggregation
 from models.architecture import architecture_named
+from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.errors import ModelError
-from models.initialisation import initialise
+from models.evidence import EvidenceAggregation
+from models.initialisation import Scheme, initialise
 from models.location import ContextLocation
+from models.network_config import NetworkConfig
 from models.positional_encoding import AddedEncoding, ConcatenatedEncoding
 from models.tnet import TNet
+from models.weighting import WeightedAggregation
 
-_GLOROT = ("tnet_imagenet", "bagnet77")
+PAPER = NetworkConfig()
+_SCHEMES: dict[str, Scheme] = {
+    "tnet_imagenet": "glorot",
+    "bagnet77": "glorot",
+    "tnet_fmow": "fan_out",
+    "efficientnet_b0": "fan_out",
+    "tnet_small": "fan_in",
+    "cnn_small": "fan_in",
+}
 # Drop rates are those of the paper's training (5.1 for ImageNet, B.3 for fMoW); they never touch a prediction.
 
 
-def build_model(name: str, *, num_classes: int, num_bands: int = 3, seed: int = 0) -> TNet:
+def build_model(
+    name: str,
+    *,
+    num_classes: int,
+    num_bands: int = 3,
+    network: NetworkConfig = PAPER,
+    seed: int = 0,
+) -> TNet:
     """A network with random weights, in training mode.
 
     Args:
         name: a name of `models.architecture`.
         num_classes: K, at least 1.
         num_bands: C of its windows, at least 1.
+        network: options; the defaults are the paper.
         seed: of the weights.
 
     Raises:
         UnknownModelError: if there is no such network.
         ModelError: if a number is out of range.
     """
-    model = assemble(name, num_classes=num_classes, num_bands=num_bands)
-    initialise(model, seed=seed, is_glorot=name in _GLOROT)
+    model = assemble(name, num_classes=num_classes, num_bands=num_bands, network=network)
+    initialise(model, seed=seed, scheme=_SCHEMES[name])
     return model
 
 
-def assemble(name: str, *, num_classes: int, num_bands: int = 3) -> TNet:
+def assemble(
+    name: str, *, num_classes: int, num_bands: int = 3, network: NetworkConfig = PAPER
+) -> TNet:
     """The same with weights of no meaning, for who loads others. Leaves the global generator alone."""
     architecture_named(name)
     if num_classes < 1 or num_bands < 1:
         raise ModelError(f"{name}: {num_classes} classes, {num_bands} bands; both at least 1")
-    builders: dict[str, Callable[[int, int], TNet]] = {
+    builders: dict[str, Callable[[int, int, NetworkConfig], TNet]] = {
         "tnet_imagenet": _tnet_imagenet,
         "bagnet77": _bagnet77,
         "tnet_fmow": _tnet_fmow,
         "efficientnet_b0": _efficientnet_b0,
         "tnet_small": _tnet_small,
+        "cnn_small": _cnn_small,
     }
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights of their own
-        return builders[name](num_classes, num_bands)
+        return builders[name](num_classes, num_bands, network)
 
 
-def _tnet_imagenet(num_classes: int, num_bands: int) -> TNet:
+def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=bagnet.BagNetFeatures(num_bands=num_bands, grid=5, dropout=0.5),
         location=ContextLocation(
@@ -62,21 +85,23 @@ def _tnet_imagenet(num_classes: int, num_bands: int) -> TNet:
             context_channels=bagnet.NUM_FEATURES,
             hidden_channels=512,
         ),
+        cell_scores=_cell_scores(network),
         positional_encoding=ConcatenatedEncoding(num_features=bagnet.NUM_FEATURES),
-        aggregation=MeanAggregation(nn.Linear(bagnet.NUM_FEATURES, num_classes)),
+        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0),
     )
 
 
-def _bagnet77(num_classes: int, num_bands: int) -> TNet:
+def _bagnet77(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=bagnet.BagNetFeatures(num_bands=num_bands, grid=0, dropout=0.625),
         location=None,
+        cell_scores=nn.Identity(),
         positional_encoding=None,
-        aggregation=MeanAggregation(nn.Linear(bagnet.NUM_FEATURES, num_classes)),
+        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0),
     )
 
 
-def _tnet_fmow(num_classes: int, num_bands: int) -> TNet:
+def _tnet_fmow(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     from models import efficientnet, squeeze_location  # not above: they load torchvision, 1.3 s
 
     return TNet(
@@ -84,14 +109,15 @@ def _tnet_fmow(num_classes: int, num_bands: int) -> TNet:
             num_bands=num_bands, grid=3, drop_connect=0.3
         ),
         location=squeeze_location.SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
+        cell_scores=_cell_scores(network),
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
         ),
-        aggregation=MeanAggregation(_with_dropout(0.5, efficientnet.NUM_FEATURES, num_classes)),
+        aggregation=_aggregation(network, efficientnet.NUM_FEATURES, num_classes, dropout=0.5),
     )
 
 
-def _efficientnet_b0(num_classes: int, num_bands: int) -> TNet:
+def _efficientnet_b0(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     from models import efficientnet
 
     return TNet(
@@ -99,23 +125,55 @@ def _efficientnet_b0(num_classes: int, num_bands: int) -> TNet:
             num_bands=num_bands, grid=0, drop_connect=0.5
         ),
         location=None,
+        cell_scores=nn.Identity(),
         positional_encoding=None,
-        aggregation=MeanAggregation(_with_dropout(0.75, efficientnet.NUM_FEATURES, num_classes)),
+        aggregation=_aggregation(network, efficientnet.NUM_FEATURES, num_classes, dropout=0.75),
     )
 
 
-def _tnet_small(num_classes: int, num_bands: int) -> TNet:
+def _tnet_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
-        feature_extraction=small.SmallFeatures(num_bands=num_bands),
+        feature_extraction=small.SmallFeatures(num_bands=num_bands, num_depths=network.num_depths),
         location=ContextLocation(
             cell_channels=small.CELL_CHANNELS,
             context_channels=small.NUM_FEATURES,
             hidden_channels=64,
         ),
-        positional_encoding=AddedEncoding(num_features=small.NUM_FEATURES, num_channels=48),
-        aggregation=MeanAggregation(nn.Linear(small.NUM_FEATURES, num_classes)),
+        cell_scores=_cell_scores(network),
+        positional_encoding=None,  # where a small thing lies does not say what it is
+        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1),
     )
 
 
-def _with_dropout(rate: float, num_features: int, num_classes: int) -> nn.Module:
-    return nn.Sequential(nn.Dropout(rate), nn.Linear(num_features, num_classes))
+def _cnn_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
+    return TNet(
+        feature_extraction=small.SmallFeatures(num_bands=num_bands, num_depths=1),
+        location=None,
+        cell_scores=nn.Identity(),
+        positional_encoding=None,
+        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1),
+    )
+
+
+def _cell_scores(network: NetworkConfig) -> nn.Module:
+    kinds: dict[str, Callable[[], nn.Module]] = {
+        "unit_softmax": UnitSoftmax,
+        "temperature_softmax": TemperatureSoftmax,
+        "independent": IndependentCells,
+    }
+    return kinds[network.cell_scores]()
+
+
+def _aggregation(
+    network: NetworkConfig, num_features: int, num_classes: int, *, dropout: float
+) -> Aggregation:
+    rate = dropout if network.dropout is None else network.dropout
+    linear = nn.Linear(num_features, num_classes)
+    classification = nn.Sequential(nn.Dropout(rate), linear) if rate else linear
+    if network.aggregation == "weighting":
+        return WeightedAggregation(classification, num_features=num_features)
+    if network.aggregation == "evidence":
+        return EvidenceAggregation(
+            classification, num_classes=num_classes, num_depths=network.num_depths
+        )
+    return MeanAggregation(classification)

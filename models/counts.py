@@ -74,14 +74,15 @@ def look_cost(name: str, *, num_classes: int, num_bands: int, input_px: int) -> 
         model = assemble(name, num_classes=num_classes, num_bands=num_bands).eval()
         image = torch.empty(1, num_bands, input_px, input_px)
         position = torch.zeros(1, 3, dtype=torch.int64)
+        depth = position[:, 2]
         features: list[Features] = []
-        extraction = _count(lambda: features.append(model.feature_extraction(image)))
+        extraction = _count(lambda: features.append(model.feature_extraction(image, depth)))
         [seen] = features
         return LookCost(
-            feature_extraction=extraction + _excitations(model.feature_extraction, image),
+            feature_extraction=extraction + _excitations(model.feature_extraction, image, depth),
             positional_encoding=_count_optional(model.positional_encoding, seen.vectors, position),
             location=_count_optional(model.location, seen),
-            classification=_count(lambda: model.aggregation.keep(seen.vectors)),
+            classification=_count(lambda: model.aggregation.keep(seen.vectors, depth)),
         )
 
 
@@ -96,7 +97,7 @@ def _count(work: Callable[[], object]) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def _excitations(module: nn.Module, image: Tensor) -> int:
+def _excitations(module: nn.Module, image: Tensor, depth: Tensor) -> int:
     """The multiplications H x W x C by which squeeze and excitation scales its maps; torch does not count them."""
     sizes: list[int] = []
     hooks = [
@@ -104,7 +105,7 @@ def _excitations(module: nn.Module, image: Tensor) -> int:
         for part in module.modules()
         if isinstance(part, SqueezeExcitation)
     ]
-    module(image)
+    module(image, depth)
     for hook in hooks:
         hook.remove()
     return sum(sizes)

@@ -39,7 +39,7 @@ class EfficientNetFeatures(nn.Module):
             block.stochastic_depth.p = drop_connect * number / len(blocks)
         self._grid = grid
 
-    def forward(self, images: Tensor) -> Features:
+    def forward(self, images: Tensor, depths: Tensor) -> Features:  # noqa: ARG002  # all depths are alike
         """(B, C, H, W) in [-1, 1] to (B, 1280) vectors and (B, 80, 3, 3) cells."""
         maps, picked = images, images
         for number, stage in enumerate(self.stages):

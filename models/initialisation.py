@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, TypeAlias
 
 import torch
 from torch import nn
 
+from models.depth_layers import DepthConv2d, DepthLinear
 from models.location import Coordinates
+from models.weighting import WeightedAggregation
+
+Scheme: TypeAlias = Literal["glorot", "fan_out", "fan_in"]
 
 _TRUNCATION = 0.87962566103423978
 """Standard deviation of a unit normal cut at two; TensorFlow divides by it."""
 
 
-def initialise(model: nn.Module, *, seed: int, is_glorot: bool) -> None:
+def initialise(model: nn.Module, *, seed: int, scheme: Scheme) -> None:
     """Fill a network with its starting weights.
 
     Args:
         model: the network, on the CPU.
         seed: the same seed gives the same weights.
-        is_glorot: True: Glorot normal everywhere (the paper's ImageNet networks); False: fan-out variance
-            scaling (its fMoW networks). Biases start at 0.
+        scheme: `glorot`: Glorot normal everywhere (the paper's ImageNet networks); `fan_out`: fan-out variance
+            scaling (its fMoW networks); `fan_in`: uniform within 1 / sqrt(fan-in), for networks whose looks add up
+            and must start without an opinion. Biases start at 0.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in model.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                _fill(module, is_glorot=is_glorot)
+                _fill(module, scheme)
+            if isinstance(module, DepthConv2d | DepthLinear):
+                module.fill()
         for module in model.modules():
             if isinstance(module, Coordinates):  # they start as the coordinates themselves
                 nn.init.ones_(module.y.weight)
                 nn.init.ones_(module.x.weight)
+            if isinstance(module, WeightedAggregation):
+                module.start_as_mean()
 
 
-def _fill(module: nn.Conv2d | nn.Linear, *, is_glorot: bool) -> None:
-    if is_glorot:
+def _fill(module: nn.Conv2d | nn.Linear, scheme: Scheme) -> None:
+    if scheme == "glorot":
         nn.init.xavier_normal_(module.weight)
+    elif scheme == "fan_in":
+        bound = math.sqrt(1 / math.prod(module.weight.shape[1:]))
+        nn.init.uniform_(module.weight, -bound, bound)
     elif isinstance(module, nn.Conv2d):
         # Per group, as TensorFlow counts a depthwise kernel; counting all groups would all but silence it.
         fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)

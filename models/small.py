@@ -10,38 +10,58 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.depth_layers import DepthConv2d, DepthLinear
+from models.depth_norm import DepthNorm
 from models.features import Features
-from models.same_padding import SameConv2d
 
 NUM_FEATURES = 64
-CELL_CHANNELS = 64
+CELL_CHANNELS = 96
 _SHUFFLE = 4
-_WIDTHS = (24, 48)
+_WIDTHS = (32, 64)
 
 
 class SmallFeatures(nn.Module):
-    """Three convolutions on pixels folded into channels.
+    """Four convolutions on pixels folded into channels.
+
+    The first one, the projection and all statistics belong to each depth.
 
     Args:
         num_bands: C of the windows.
+        num_depths: D; deeper looks count as the last.
     """
 
-    def __init__(self, *, num_bands: int) -> None:
+    def __init__(self, *, num_bands: int, num_depths: int) -> None:
         super().__init__()
         first, second = _WIDTHS
-        self.fine = SameConv2d(num_bands * _SHUFFLE**2, first, 3, bias=False)
-        self.fine_norm = nn.BatchNorm2d(first)
+        self._num_depths = num_depths
+        self.fine = DepthConv2d(num_bands * _SHUFFLE**2, first, num_depths=num_depths)
+        self.fine_norm = DepthNorm(first, num_depths=num_depths)
         self.coarse = nn.Conv2d(first, second, 3, stride=3, bias=False)
-        self.coarse_norm = nn.BatchNorm2d(second)
+        self.coarse_norm = DepthNorm(second, num_depths=num_depths)
         self.cell = nn.Conv2d(second, CELL_CHANNELS, 2, bias=False)
-        self.cell_norm = nn.BatchNorm2d(CELL_CHANNELS)
-        self.project = nn.Linear(2 * CELL_CHANNELS, NUM_FEATURES)
+        self.cell_norm = DepthNorm(CELL_CHANNELS, num_depths=num_depths)
+        self.mix = nn.Conv2d(CELL_CHANNELS, CELL_CHANNELS, 1, bias=False)
+        self.mix_norm = DepthNorm(CELL_CHANNELS, num_depths=num_depths)
+        self.project = DepthLinear(2 * CELL_CHANNELS, NUM_FEATURES, num_depths=num_depths)
 
-    def forward(self, images: Tensor) -> Features:
-        """(B, C, 96, 96) to (B, 64) vectors and (B, 64, 7, 7) cells."""
+    def forward(self, images: Tensor, depths: Tensor) -> Features:
+        """(B, C, 96, 96) and (B,) to (B, 64) vectors and (B, 96, 7, 7) cells.
+
+        Any other side that is a multiple of 12 gives one cell per 12 px, less one.
+        """
+        depths = depths.clamp(max=self._num_depths - 1)
+        if not self.training:
+            return self._features(images, depths)
+        order = depths.argsort(stable=True)
+        back = order.argsort()
+        seen = self._features(images[order], depths[order])
+        return Features(seen.vectors[back], seen.cells[back])
+
+    def _features(self, images: Tensor, depths: Tensor) -> Features:
         maps = F.pixel_unshuffle(images, _SHUFFLE)  # (B, 16 C, 24, 24)
-        maps = F.silu(self.fine_norm(self.fine(maps)))  # (B, 24, 24, 24)
-        maps = F.silu(self.coarse_norm(self.coarse(maps)))  # (B, 48, 8, 8)
-        cells = F.silu(self.cell_norm(self.cell(maps)))  # (B, 64, 7, 7)
-        pooled = torch.cat([cells.amax(dim=(2, 3)), cells.mean(dim=(2, 3))], dim=1)  # (B, 128)
-        return Features(self.project(pooled), cells)
+        maps = F.silu(self.fine_norm(self.fine(maps, depths), depths))  # (B, 32, 24, 24)
+        maps = F.silu(self.coarse_norm(self.coarse(maps), depths))  # (B, 64, 8, 8)
+        cells = F.silu(self.cell_norm(self.cell(maps), depths))  # (B, 96, 7, 7)
+        cells = cells + F.silu(self.mix_norm(self.mix(cells), depths))
+        pooled = torch.cat([cells.amax(dim=(2, 3)), cells.mean(dim=(2, 3))], dim=1)  # (B, 192)
+        return Features(F.silu(self.project(pooled, depths)), cells)

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torchvision.ops import SqueezeExcitation
 
 from models.features import Features
-from models.location import Coordinates, cell_log_probs
+from models.location import Coordinates
 
 
 class SqueezeLocation(nn.Module):
@@ -26,6 +26,7 @@ class SqueezeLocation(nn.Module):
         self.score = nn.Conv2d(cell_channels, 1, 1)
 
     def forward(self, features: Features) -> Tensor:
-        """(B, G) log-probabilities of the cells, row by row."""
-        maps = self.squeeze(F.silu(self.enter(features.cells.detach())))
-        return cell_log_probs(self.score(F.silu(self.fuse(self.coordinates(maps)))))
+        """(B, G) logits of the cells, row by row."""
+        maps = self.squeeze(F.silu(self.enter(features.cells)))
+        scores: Tensor = self.score(F.silu(self.fuse(self.coordinates(maps))))  # (B, 1, n, n)
+        return scores.flatten(1)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.aggregation import MeanAggregation
+from models.aggregation import Aggregation
 from models.features import Features
 
 
@@ -16,6 +16,8 @@ class Look(NamedTuple):
 
     features: Tensor
     """(B, D) position-encoded features, to be aggregated."""
+    cell_logits: Tensor
+    """(B, G) what the location module says of the candidate cells; (B, 0) without one."""
     cell_log_probs: Tensor
     """(B, G) log-probabilities of the candidate cells; (B, 0) without a location module."""
 
@@ -24,8 +26,9 @@ class TNet(nn.Module):
     """The paper's four modules, put together. Without location and positional encoding it is a full-image baseline.
 
     Args:
-        feature_extraction: (B, C, base, base) in [-1, 1] to `Features`.
-        location: `Features` to (B, G) log-probabilities.
+        feature_extraction: (B, C, base, base) in [-1, 1] and (B,) depths to `Features`.
+        location: `Features` to (B, G) logits.
+        cell_scores: those to (B, G) log-probabilities.
         positional_encoding: (B, D) vectors and (B, 3) positions to (B, D).
         aggregation: features of all looks to class probabilities; holds the classification module.
     """
@@ -38,28 +41,35 @@ class TNet(nn.Module):
         *,
         feature_extraction: nn.Module,
         location: nn.Module | None,
+        cell_scores: nn.Module,
         positional_encoding: nn.Module | None,
-        aggregation: MeanAggregation,
+        aggregation: Aggregation,
     ) -> None:
         super().__init__()
         self.feature_extraction = feature_extraction
         self.location = location
+        self.cell_scores = cell_scores
         self.positional_encoding = positional_encoding
         self.aggregation = aggregation
         self.register_buffer("mean", torch.tensor(0.5), persistent=False)
         self.register_buffer("std", torch.tensor(0.5), persistent=False)
 
-    def look(self, images: Tensor, positions: Tensor) -> Look:
+    def look(self, images: Tensor, positions: Tensor, *, stop_gradient: bool = True) -> Look:
         """What is to be seen in a batch of windows.
 
         Args:
             images: (B, C, base, base) float32, values 0 to 1.
             positions: (B, 3) int64, y, x and depth of each window in the tree of looks.
+            stop_gradient: whether what the location module learns leaves the feature extraction alone, as in
+                the authors' code.
         """
-        seen: Features = self.feature_extraction((images - self.mean) / self.std)
+        seen: Features = self.feature_extraction((images - self.mean) / self.std, positions[:, 2])
         features = seen.vectors
         if self.positional_encoding is not None:
             features = self.positional_encoding(features, positions)
         if self.location is None:
-            return Look(features, images.new_empty((len(images), 0)))
-        return Look(features, self.location(seen))
+            nothing = images.new_empty((len(images), 0))
+            return Look(features, nothing, nothing)
+        shown = Features(seen.vectors.detach(), seen.cells.detach()) if stop_gradient else seen
+        logits = self.location(shown)
+        return Look(features, logits, self.cell_scores(logits))

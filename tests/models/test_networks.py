@@ -10,8 +10,8 @@ from torch import nn
 from models.architecture import ARCHITECTURES, architecture_named
 from models.bagnet import BagNetFeatures, ConvBlock
 from models.build import build_model
+from models.cell_scores import UnitSoftmax
 from models.errors import ModelError, UnknownModelError
-from models.location import cell_log_probs
 from models.positional_encoding import positional_vectors
 from models.same_padding import SameConv2d
 
@@ -47,7 +47,7 @@ class TestBagNet:
         sizes = []
         for block in model.blocks:
             block.register_forward_hook(lambda _m, _i, out: sizes.append(out.shape[-1]))
-        model(torch.zeros(1, 3, 77, 77))
+        model(torch.zeros(1, 3, 77, 77), torch.zeros(1, dtype=torch.int64))
 
         assert sizes == [38] * 3 + [19] * 4 + [9] * 6 + [7] * 3
 
@@ -101,9 +101,9 @@ class TestLocation:
 
     def test_the_bounds_are_reached(self) -> None:
         """A single large logit has the highest probability that there is."""
-        scores = torch.zeros(1, 1, 5, 5)
-        scores[0, 0, 2, 3] = 7.0
-        probabilities = cell_log_probs(scores).exp()
+        logits = torch.zeros(1, 25)
+        logits[0, 13] = 7.0
+        probabilities = UnitSoftmax()(logits).exp()
 
         assert probabilities.argmax() == 13
         assert probabilities.max().item() == pytest.approx(np.e / (np.e + 24), abs=1e-6)
@@ -111,7 +111,7 @@ class TestLocation:
     def test_equal_logits_do_not_divide_by_zero(self) -> None:
         """All-zero logits are a uniform distribution."""
         torch.testing.assert_close(
-            cell_log_probs(torch.zeros(2, 1, 3, 3)).exp(), torch.full((2, 9), 1 / 9)
+            UnitSoftmax()(torch.zeros(2, 9)).exp(), torch.full((2, 9), 1 / 9)
         )
 
     @pytest.mark.parametrize("name", ["tnet_imagenet", "tnet_fmow", "tnet_small"])
@@ -133,7 +133,9 @@ class TestAggregation:
         model = build_model("tnet_small", num_classes=5).eval().double()
         features = torch.randn(7, 64, dtype=torch.float64)
         with torch.inference_mode():
-            found = model.aggregation.combine(model.aggregation.keep(features))
+            found = model.aggregation.combine(
+                model.aggregation.keep(features, torch.zeros(7, dtype=torch.int64))
+            )
             for count in range(1, 8):
                 mean = features[:count].mean(dim=0)
                 expected = model.aggregation.classification(mean).softmax(dim=0)
@@ -171,10 +173,9 @@ class TestTNet:
         model = build_model(name, num_classes=4, num_bands=num_bands).eval()
         base = architecture.base_px
         with torch.inference_mode():
-            look = model.look(
-                torch.rand(1, num_bands, base, base), torch.zeros(1, 3, dtype=torch.int64)
-            )
-            kept = model.aggregation.keep(look.features)
+            positions = torch.zeros(1, 3, dtype=torch.int64)
+            look = model.look(torch.rand(1, num_bands, base, base), positions)
+            kept = model.aggregation.keep(look.features, positions[:, 2])
 
         assert look.cell_log_probs.shape == (1, architecture.grid**2)
         assert model.aggregation.combine(kept).shape == (1, 4)

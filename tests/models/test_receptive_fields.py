@@ -11,12 +11,14 @@ from models.bagnet import BagNetFeatures
 from models.efficientnet import EfficientNetFeatures
 from models.small import SmallFeatures
 
+ROOT = torch.zeros(1, dtype=torch.int64)
+
 
 def rows_in_view(model: nn.Module, base_px: int) -> list[tuple[int, int]]:
     """First and last row of pixels that reach each row of cells, and the same of columns, which must agree."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, 3, base_px, base_px, generator=generator, requires_grad=True)
-    cells: Tensor = model(image).cells
+    cells: Tensor = model(image, ROOT).cells
     found = []
     for i in range(cells.shape[-1]):
         [gradient] = torch.autograd.grad(cells[0, :, i, i].sum(), image, retain_graph=True)
@@ -51,7 +53,7 @@ class TestReceptiveFields:
     def test_small(self) -> None:
         """Cells see their own 24 px at stride 12 and the 4 px around that the first convolution adds."""
         torch.manual_seed(0)
-        model = SmallFeatures(num_bands=3).eval()
+        model = SmallFeatures(num_bands=3, num_depths=2).eval()
         expected = [(max(0, 12 * i - 4), min(95, 12 * i + 27)) for i in range(7)]
 
         assert rows_in_view(model, 96) == expected
@@ -73,7 +75,7 @@ def test_bagnet_takes_windows_of_both_sizes(base_px: int, side: int) -> None:
     sizes: list[tuple[int, ...]] = []
     model.head.register_forward_hook(lambda _m, _i, out: sizes.append(tuple(out.shape)))
     with torch.inference_mode():
-        features = model(torch.zeros(1, 3, base_px, base_px))
+        features = model(torch.zeros(1, 3, base_px, base_px), ROOT)
 
     assert sizes == [(1, 512, side, side)]
     assert (features.vectors.shape, features.cells.shape) == ((1, 512), (1, 1024, 0, 0))
@@ -85,6 +87,6 @@ def test_bagnet_picks_from_the_13th_block() -> None:
     maps: list[Tensor] = []
     model.blocks[13 - 1].register_forward_hook(lambda _m, _i, out: maps.append(out))
     with torch.inference_mode():
-        cells = model(torch.rand(1, 3, 77, 77)).cells
+        cells = model(torch.rand(1, 3, 77, 77), ROOT).cells
 
     assert torch.equal(cells, maps[0][:, :, [0, 2, 4, 6, 8]][..., [0, 2, 4, 6, 8]])

@@ -36,7 +36,7 @@ class TestWeights:
         """Weights of another number of classes name the tensor with both shapes."""
         save_weights(build_model("tnet_small", num_classes=3), tmp_path / "w")
         with pytest.raises(
-            WeightsError, match=r"classification.weight is \(3, 64\), wanted \(7, 64\)"
+            WeightsError, match=r"classification.1.weight is \(3, 64\), wanted \(7, 64\)"
         ):
             load_weights(build_model("tnet_small", num_classes=7), tmp_path / "w")
 

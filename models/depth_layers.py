@@ -1,0 +1,90 @@
+"""Layers whose weights belong to the depth of a look: a blurred speck and a digit need other filters.
+
+In training, windows come sorted by depth and each depth is one ordinary call. Otherwise the weights of every
+window are gathered, so that the work has one shape and an answer does not depend on the others of its batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def parts_by_depth(values: Tensor, depths: Tensor, num_depths: int) -> Iterator[tuple[int, Tensor]]:
+    """Each depth that is there, with its rows; rows come sorted by depth."""
+    counts = torch.bincount(depths, minlength=num_depths).tolist()
+    for depth, part in enumerate(torch.split(values, counts)):
+        if len(part):
+            yield depth, part
+
+
+class DepthConv2d(nn.Module):
+    """A 3 x 3 convolution of its own for every depth; it repeats the border, which invents no edge there.
+
+    Args:
+        in_channels: C.
+        out_channels: C'.
+        num_depths: D.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, num_depths: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_depths * out_channels, in_channels, 3, 3))
+        self._num_depths = num_depths
+        self.fill()
+
+    def fill(self) -> None:
+        """Draw weights, with the variance of the convolutions beside it."""
+        for weight in self._by_depth().data:
+            nn.init.kaiming_normal_(weight, mode="fan_out")
+
+    def _by_depth(self) -> Tensor:
+        return self.weight.view(self._num_depths, -1, *self.weight.shape[1:])  # (D, C', C, 3, 3)
+
+    def forward(self, maps: Tensor, depths: Tensor) -> Tensor:
+        """(B, C, H, W) and (B,) depths to (B, C', H, W)."""
+        weights = self._by_depth()
+        padded = F.pad(maps, (1, 1, 1, 1), mode="replicate")
+        if self.training:
+            parts = parts_by_depth(padded, depths, self._num_depths)
+            return torch.cat([F.conv2d(part, weights[depth]) for depth, part in parts])
+        b, c, h, w = padded.shape
+        weight = weights[depths].flatten(0, 1)  # (B C', C, 3, 3)
+        side_by_side = padded.reshape(1, b * c, h, w)
+        return F.conv2d(side_by_side, weight, groups=b).reshape(b, -1, h - 2, w - 2)
+
+
+class DepthLinear(nn.Module):
+    """A linear layer of its own for every depth.
+
+    Args:
+        in_features: D.
+        out_features: D'.
+        num_depths: depths with weights of their own.
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, num_depths: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_depths, out_features, in_features))
+        self.bias = nn.Parameter(torch.zeros(num_depths, out_features))
+        self.fill()
+
+    def fill(self) -> None:
+        """Draw weights; biases start at 0."""
+        bound = math.sqrt(1 / self.weight.shape[2])
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, values: Tensor, depths: Tensor) -> Tensor:
+        """(B, D) and (B,) depths to (B, D')."""
+        if self.training:
+            parts = parts_by_depth(values, depths, len(self.weight))
+            return torch.cat(
+                [F.linear(part, self.weight[depth], self.bias[depth]) for depth, part in parts]
+            )
+        product = torch.bmm(self.weight[depths], values[:, :, None])[:, :, 0]  # (B, D')
+        return product + self.bias[depths]

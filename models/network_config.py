@@ -1,0 +1,29 @@
+"""Options of a network beyond its architecture: the `network` section of config.json. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkConfig:
+    """What the paper leaves no choice in, and we do. The defaults are the paper."""
+
+    cell_scores: Literal["unit_softmax", "temperature_softmax", "independent"] = "unit_softmax"
+    """Logits of unit length through a softmax (the paper); the same with a learned temperature; or every cell for
+    itself, the log-probability that a look there tells something."""
+    aggregation: Literal["mean", "weighting", "evidence"] = "mean"
+    """Mean feature (the paper); mean with learned weights; or a clipped sum of log-odds."""
+    num_depths: int = 3
+    """Depths with parameters of their own, where a network has such; deeper looks use the last ones."""
+    dropout: float | None = None
+    """Rate before the classification module; None: the architecture's own."""
+
+    def __post_init__(self) -> None:
+        if self.num_depths < 1:
+            raise ModelError(f"network.num_depths is {self.num_depths}; at least 1")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ModelError(f"network.dropout is {self.dropout}; from 0 to below 1")

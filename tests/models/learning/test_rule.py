@@ -1,0 +1,328 @@
+"""The learning rule against plain Python loops, numbers worked out by hand, and finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.aggregation import MeanAggregation
+from models.build import build_model
+from models.cell_scores import UnitSoftmax
+from models.learning.config import LearningConfig
+from models.learning.dense_target import dense_loss, told, worth
+from models.learning.rows import Rows, mean_per_image
+from models.learning.rule import LearningRule
+from models.network_config import NetworkConfig
+from models.tnet import Look
+
+NUM_CLASSES = 3
+NUM_CELLS = 4
+
+
+def rows_of(labels: list[int], *walks: list[tuple[int, int, int]]) -> Rows:
+    """Rows of walks whose looks are (depth, parent within the walk, cell)."""
+    image, depth, parent, cell = [], [], [], []
+    for index, walk in enumerate(walks):
+        first = len(image)
+        for at, above, which in walk:
+            image.append(index)
+            depth.append(at)
+            parent.append(-1 if above < 0 else first + above)
+            cell.append(which)
+    return Rows(
+        image=torch.tensor(image),
+        depth=torch.tensor(depth),
+        parent=torch.tensor(parent),
+        cell=torch.tensor(cell),
+        labels=torch.tensor(labels),
+        is_random=torch.zeros(len(image), dtype=torch.bool),
+    )
+
+
+TWO_WALKS = rows_of(
+    [1, 2],
+    [(0, -1, -1), (1, 0, 3), (1, 0, 0), (2, 1, 2)],
+    [(0, -1, -1), (1, 0, 1)],
+)
+
+
+def looked(logits: Tensor) -> Look:
+    """What a network with these cell logits would say."""
+    return Look(torch.zeros(len(logits), 1), logits, UnitSoftmax()(logits))
+
+
+def paper_loss(
+    kept: Tensor, cell_logits: Tensor, rows: Rows, config: LearningConfig, baseline: float
+) -> float:
+    """Equation 8 as the reference writes it down, in loops."""
+    log_probs = UnitSoftmax()(cell_logits)
+    total = 0.0
+    for image, label in enumerate(rows.labels.tolist()):
+        looks = [row for row in range(len(rows.image)) if rows.image[row] == image]
+        mean = sum(kept[row] for row in looks) / len(looks)
+        sequence = -float(F.log_softmax(mean, 0)[label])
+        single = sum(-float(F.log_softmax(kept[row], 0)[label]) for row in looks) / len(looks)
+        right = float(int(mean.argmax()) == label)
+        chosen = [row for row in looks if rows.parent[row] >= 0]
+        surprise = {row: -float(log_probs[rows.parent[row], rows.cell[row]]) for row in chosen}
+        whole = (right - baseline) * sum(surprise.values())
+        each = sum(
+            (float(int(kept[row].argmax()) == label) - baseline) * surprise[row] for row in chosen
+        ) / len(chosen)
+        classification = config.lambda_c * sequence + (1 - config.lambda_c) * single
+        location = config.lambda_r * whole + (1 - config.lambda_r) * each
+        total += classification + config.lambda_f * location
+    return total / len(rows.labels)
+
+
+class TestPaperMode:
+    @pytest.mark.parametrize("seed", range(5))
+    def test_equation_8_by_loops(self, seed: int) -> None:
+        """With the default options the loss is the authors' formula, averages over L looks and P locations."""
+        torch.manual_seed(seed)
+        kept = torch.randn(6, NUM_CLASSES, dtype=torch.float64)
+        cells = torch.randn(6, NUM_CELLS, dtype=torch.float64)
+        config = LearningConfig()
+
+        terms = LearningRule(config).terms(
+            looked(cells), kept, MeanAggregation(nn.Identity()), TWO_WALKS, NUM_CLASSES
+        )
+
+        expected = paper_loss(kept, cells, TWO_WALKS, config, config.baseline_start)
+        assert float(terms.total) == pytest.approx(expected, rel=1e-12)
+
+    def test_the_defaults_are_the_papers(self) -> None:
+        """lambda_f 0.1, lambda_c and lambda_r 0.3, baseline from 0.5 with momentum 0.9, rewards, gradient stopped."""
+        config = LearningConfig()
+
+        assert (config.lambda_f, config.lambda_c, config.lambda_r) == (0.1, 0.3, 0.3)
+        assert (config.baseline_start, config.baseline_momentum) == (0.5, 0.9)
+        assert config.location == "reinforce"
+        assert config.stop_gradient
+        assert (config.per_feature_from, config.per_feature_to) == (0, None)
+        assert not config.subsets
+        assert NetworkConfig() == NetworkConfig(cell_scores="unit_softmax", aggregation="mean")
+
+    def test_the_baseline_follows_both_kinds_of_reward(self) -> None:
+        """One image right, one wrong; 1 of 3 looks right, then 1 of 1: b = 0.9 * 0.5 + 0.1 * (0.3 * 0.5 + 0.7 * 2/3)."""
+        kept = torch.tensor(
+            [[0.0, 9, 0], [0, 9, 0], [9, 0, 0], [9, 0, 0], [9, 0, 0], [0, 0, 1]]
+        )  # walk one: mean (4.5, 4.5, 0)
+        kept[0, 1] = 10.0  # right by a little
+        rule = LearningRule(LearningConfig())
+
+        rule.terms(
+            looked(torch.randn(6, NUM_CELLS)),
+            kept,
+            MeanAggregation(nn.Identity()),
+            TWO_WALKS,
+            NUM_CLASSES,
+        )
+
+        # Walk two: mean (4.5, 0, 0.5) says 0, the label is 2: wrong; its one chosen look is right.
+        expected = 0.9 * 0.5 + 0.1 * (0.3 * 0.5 + 0.7 * (1 / 3 + 1) / 2)
+        assert rule.baseline == pytest.approx(expected)
+
+    def test_the_gradient_of_a_reward_by_hand(self) -> None:
+        """Two cells, the chosen one rewarded: d loss / d log p = -(R - b) * (mix + (1 - mix)) with one look."""
+        rows = rows_of([0], [(0, -1, -1), (1, 0, 1)])
+        log_probs = torch.log(torch.tensor([[0.25, 0.75], [0.5, 0.5]])).requires_grad_()
+        look = Look(torch.zeros(2, 1), torch.zeros(2, 2), log_probs)
+        kept = torch.tensor([[5.0, 0.0], [5.0, 0.0]])  # right, with every look
+
+        terms = LearningRule(LearningConfig(lambda_f=1.0)).terms(
+            look, kept, MeanAggregation(nn.Identity()), rows, 2
+        )
+        terms.location.backward()
+
+        assert log_probs.grad is not None
+        torch.testing.assert_close(log_probs.grad, torch.tensor([[0.0, -0.5], [0.0, 0.0]]))
+
+    def test_gradients_by_finite_differences(self) -> None:
+        """The classification terms' gradient is what small steps measure."""
+        torch.manual_seed(0)
+        cells = torch.randn(6, NUM_CELLS, dtype=torch.float64)
+        kept = torch.randn(6, NUM_CLASSES, dtype=torch.float64, requires_grad=True)
+        config = LearningConfig(lambda_f=0.0)
+
+        def loss(values: Tensor) -> Tensor:
+            aggregation = MeanAggregation(nn.Identity())
+            return (
+                LearningRule(config)
+                .terms(looked(cells), values, aggregation, TWO_WALKS, NUM_CLASSES)
+                .total
+            )
+
+        assert torch.autograd.gradcheck(loss, (kept,))
+
+    def test_the_second_stage_leaves_deep_looks_out_of_the_single_terms(self) -> None:
+        """With per_feature_to 1 a look of depth 2 counts in the sequence terms only."""
+        torch.manual_seed(1)
+        kept = torch.randn(6, NUM_CLASSES, dtype=torch.float64)
+        cells = torch.randn(6, NUM_CELLS, dtype=torch.float64)
+        aggregation = MeanAggregation(nn.Identity())
+
+        terms = LearningRule(LearningConfig(per_feature_to=1)).terms(
+            looked(cells), kept, aggregation, TWO_WALKS, NUM_CLASSES
+        )
+
+        first = [-F.log_softmax(kept[row], 0)[1] for row in (0, 1, 2)]
+        second = [-F.log_softmax(kept[row], 0)[2] for row in (4, 5)]
+        expected = (sum(first) / 3 + sum(second) / 2) / 2
+        assert float(terms.per_feature) == pytest.approx(float(expected))
+
+
+class TestStopGradient:
+    @staticmethod
+    def moved_by(part: str, *, stop_gradient: bool) -> set[str]:
+        """Modules of a network that get a gradient from one term."""
+        model = build_model("tnet_small", num_classes=NUM_CLASSES, num_bands=1)
+        rows = rows_of([1], [(0, -1, -1), (1, 0, 5)])
+        positions = torch.tensor([[0, 0, 0], [0, 5, 1]])
+        look = model.look(torch.rand(2, 1, 96, 96), positions, stop_gradient=stop_gradient)
+        kept = model.aggregation.keep(look.features, rows.depth)
+        rule = LearningRule(LearningConfig())
+        terms = rule.terms(look, kept, model.aggregation, rows, NUM_CLASSES)
+        getattr(terms, part).backward()
+        return {
+            name.split(".")[0]
+            for name, parameter in model.named_parameters()
+            if parameter.grad is not None and parameter.grad.abs().sum() > 0
+        }
+
+    def test_where_to_look_does_not_move_what_is_seen(self) -> None:
+        """The location term has gradients in the location module only (authors' code)."""
+        assert self.moved_by("location", stop_gradient=True) == {"location"}
+
+    def test_what_is_seen_does_not_move_where_to_look(self) -> None:
+        """The classification terms leave the location module alone."""
+        assert self.moved_by("sequence", stop_gradient=True) == {
+            "feature_extraction",
+            "aggregation",
+        }
+
+    def test_it_can_be_let_through(self) -> None:
+        """Without the stop the location term teaches the feature extraction, too."""
+        moved = self.moved_by("location", stop_gradient=False)
+
+        assert moved == {"location", "feature_extraction"}
+
+
+class TestDenseTarget:
+    def test_told_is_zero_for_nothing_and_one_for_certainty(self) -> None:
+        """KL to uniform over log K: 0 for uniform, 1 for certain, and 1 - H / log 2 for (3/4, 1/4)."""
+        p = torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.75, 0.25]], dtype=torch.float64)
+
+        found = told(p.clamp(min=1e-300).log())
+
+        entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+        torch.testing.assert_close(
+            found, torch.tensor([0, 1, 1 - entropy / math.log(2)], dtype=torch.float64)
+        )
+
+    def test_a_region_is_worth_its_best_look(self) -> None:
+        """max(own, children's), from the finest up: a grandchild's worth reaches the root."""
+        values = worth(
+            torch.tensor([0.1, 0.2, 0.5, 0.9, 0.3, 0.2]),
+            torch.zeros(6, NUM_CELLS),
+            TWO_WALKS,
+            bootstrap=False,
+        )
+
+        assert values.tolist() == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.3, 0.2])
+
+    def test_bootstrap_adds_the_best_promise_of_coarse_looks(self) -> None:
+        """A region whose best cell promises 0.95 is worth that, read or not; the finest looks promise nothing."""
+        logits = torch.full((6, NUM_CELLS), -9.0)
+        logits[1, 2] = math.log(0.95 / 0.05)
+        logits[3, 0] = 9.0  # finest
+
+        values = worth(torch.full((6,), 0.1), logits, TWO_WALKS, bootstrap=True)
+
+        assert values.tolist() == pytest.approx([0.95, 0.95, 0.1, 0.1, 0.1, 0.1])
+
+    def test_the_loss_by_hand(self) -> None:
+        """Cross-entropy of each chosen cell, a mean per image and depth, then over images, summed over depths."""
+        torch.manual_seed(0)
+        logits, values = torch.randn(6, NUM_CELLS), torch.rand(6)
+
+        def each(row: int) -> float:
+            logit = logits[TWO_WALKS.parent[row], TWO_WALKS.cell[row]]
+            p, value = float(torch.sigmoid(logit)), float(values[row])
+            return -(value * math.log(p) + (1 - value) * math.log(1 - p))
+
+        expected = ((each(1) + each(2)) / 2 + each(5)) / 2 + each(3) / 2
+
+        assert float(dense_loss(logits, values, TWO_WALKS)) == pytest.approx(expected, rel=1e-5)
+
+    def test_cells_that_were_not_looked_at_learn_nothing(self) -> None:
+        """Only (look, cell) pairs that were taken have a gradient."""
+        logits = torch.randn(6, NUM_CELLS, requires_grad=True)
+
+        dense_loss(logits, torch.rand(6), TWO_WALKS).backward()
+
+        assert logits.grad is not None
+        touched = {tuple(pair) for pair in torch.nonzero(logits.grad).tolist()}
+        assert touched == {(0, 3), (0, 0), (1, 2), (4, 1)}
+
+
+class TestOptions:
+    def test_subsets_teach_a_first_part_of_the_looks(self) -> None:
+        """With one look per image every part is the whole, so the term is unchanged; with more it differs."""
+        kept = torch.randn(6, NUM_CLASSES)
+        cells = torch.randn(6, NUM_CELLS)
+        aggregation = MeanAggregation(nn.Identity())
+        roots = rows_of([0, 1], [(0, -1, -1)], [(0, -1, -1)])
+
+        def sequence(rows: Rows, *, subsets: bool) -> float:
+            rule = LearningRule(LearningConfig(subsets=subsets))
+            count = len(rows.image)
+            terms = rule.terms(looked(cells[:count]), kept[:count], aggregation, rows, NUM_CLASSES)
+            return float(terms.sequence)
+
+        torch.manual_seed(3)
+        assert sequence(roots, subsets=True) == pytest.approx(sequence(roots, subsets=False))
+        assert sequence(TWO_WALKS, subsets=True) != pytest.approx(
+            sequence(TWO_WALKS, subsets=False)
+        )
+
+    def test_the_coarsest_looks_can_be_left_untaught(self) -> None:
+        """With per_feature_from 1 a root's own prediction has no gradient from the single terms."""
+        kept = torch.randn(6, NUM_CLASSES, requires_grad=True)
+        rule = LearningRule(LearningConfig(per_feature_from=1))
+
+        terms = rule.terms(
+            looked(torch.randn(6, NUM_CELLS)),
+            kept,
+            MeanAggregation(nn.Identity()),
+            TWO_WALKS,
+            NUM_CLASSES,
+        )
+        terms.per_feature.backward()
+
+        assert kept.grad is not None
+        assert kept.grad[[0, 4]].abs().sum() == 0
+        assert (kept.grad[[1, 2, 3, 5]].abs().sum(dim=1) > 0).all()
+
+    def test_a_walk_of_one_look_has_no_location_term(self) -> None:
+        """A full-image baseline trains by cross-entropy alone."""
+        roots = rows_of([0, 1], [(0, -1, -1)], [(0, -1, -1)])
+        look = Look(torch.zeros(2, 1), torch.zeros(2, 0), torch.zeros(2, 0))
+
+        terms = LearningRule(LearningConfig()).terms(
+            look, torch.randn(2, NUM_CLASSES), MeanAggregation(nn.Identity()), roots, NUM_CLASSES
+        )
+
+        assert float(terms.location) == 0
+
+
+class TestMeanPerImage:
+    def test_images_count_alike_whatever_their_looks(self) -> None:
+        """The mean of 1, 2, 3 and of 10 is (2 + 10) / 2."""
+        values, image_of = torch.tensor([1.0, 2, 3, 10]), torch.tensor([0, 0, 0, 1])
+
+        assert float(mean_per_image(values, image_of, 2)) == 6

@@ -25,14 +25,23 @@ class WalkConfig:
     """For `grid`: level-0 pixels per window pixel of a root."""
     foreground: ForegroundKind = "none"
     """Where roots may lie: everywhere, on valid data, on tissue."""
-    selection: Literal["top_k", "best_first", "full_scan"] = "top_k"
-    """Which open cells to look at: the best k of each region (the paper), the best of the whole image, or all."""
+    proposals: Literal["model", "random", "centre"] = "model"
+    """Who scores the cells: the network, chance, or their distance from the image's centre (to compare with)."""
+    selection: Literal["top_k", "top_k_per_depth", "best_first", "full_scan"] = "top_k"
+    """Which open cells to look at: the best k of each region (the paper), the best k of each depth, the best of the
+    whole image whatever their depth, or all."""
+    score: Literal["path", "cell"] = "path"
+    """What cells of different regions are compared by: log attention density summed along the path, or the cell's
+    own log-probability (for networks that score each cell for itself)."""
     looks_per_region: tuple[int, ...] = (1,)
     """For `top_k`: k per depth, from the first step on; the last holds for all deeper ones."""
+    looks_per_depth: tuple[int, ...] = (1,)
+    """For `top_k_per_depth`: looks of all regions of a depth together, from the first step on."""
     wave: int = 1
     """For `best_first`: looks taken before scores are compared again."""
-    max_overlap: float | None = None
-    """Largest overlap (0 to 1) of two looks of one depth; None forbids identical windows only."""
+    max_overlap: float | tuple[float, ...] | None = None
+    """Largest overlap (0 to 1) of two looks of one depth; several: per depth from the first step on, the last for all
+    deeper ones; None forbids identical windows only."""
     budget: int | None = None
     """Largest number of looks per image, roots included; None: no limit."""
     stop_at: float | None = None
@@ -43,17 +52,37 @@ class WalkConfig:
         self._need(0 < self.cell_fraction <= 1, f"cell_fraction is {self.cell_fraction}; 0 to 1")
         self._need(self.depths is None or self.depths >= 1, f"depths is {self.depths}; at least 1")
         self._need(self.root_downsample >= 1, f"root_downsample is {self.root_downsample}; >= 1")
-        self._need(
-            bool(self.looks_per_region) and min(self.looks_per_region) >= 0,
-            f"looks_per_region is {list(self.looks_per_region)}; give numbers from 0, at least one",
-        )
+        for name, numbers in (
+            ("looks_per_region", self.looks_per_region),
+            ("looks_per_depth", self.looks_per_depth),
+        ):
+            self._need(
+                bool(numbers) and min(numbers) >= 0,
+                f"{name} is {list(numbers)}; give numbers from 0, at least one",
+            )
         self._need(self.wave >= 1, f"wave is {self.wave}; at least 1")
         self._need(self.budget is None or self.budget >= 1, f"budget is {self.budget}; at least 1")
-        for name, value in (("max_overlap", self.max_overlap), ("stop_at", self.stop_at)):
-            self._need(value is None or 0 <= value <= 1, f"{name} is {value}; 0 to 1")
+        self._need(
+            self.stop_at is None or 0 <= self.stop_at <= 1, f"stop_at is {self.stop_at}; 0 to 1"
+        )
+        self._need(
+            all(0 <= value <= 1 for value in self.overlaps or (0,)),
+            f"max_overlap is {self.max_overlap}; 0 to 1",
+        )
         self._one_of("roots", self.roots, ("image", "grid"))
         self._one_of("foreground", self.foreground, ("none", "valid", "tissue"))
-        self._one_of("selection", self.selection, ("top_k", "best_first", "full_scan"))
+        self._one_of("proposals", self.proposals, ("model", "random", "centre"))
+        self._one_of("score", self.score, ("path", "cell"))
+        self._one_of(
+            "selection", self.selection, ("top_k", "top_k_per_depth", "best_first", "full_scan")
+        )
+
+    @property
+    def overlaps(self) -> tuple[float, ...] | None:
+        """`max_overlap` per depth, from the first step on."""
+        if self.max_overlap is None or isinstance(self.max_overlap, tuple):
+            return self.max_overlap
+        return (self.max_overlap,)
 
     def _need(self, is_good: bool, problem: str) -> None:
         if not is_good:

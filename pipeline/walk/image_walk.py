@@ -17,6 +17,7 @@ from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import Window, WindowPlan, WindowReader
 from pipeline.manifest import ImageRecord
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
+from pipeline.walk.candidates import CandidateRule, Explore
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Position
@@ -82,23 +83,34 @@ class WalkPlan:
 
 
 def open_image_walk(
-    record: ImageRecord, plan: WalkPlan, *, combine: Combine, cache: TileCache
+    record: ImageRecord,
+    plan: WalkPlan,
+    *,
+    combine: Combine,
+    cache: TileCache,
+    explore: Explore | None = None,
 ) -> ImageWalk:
-    """Open an image and plan its first looks.
+    """Open an image and plan its first looks; training explores.
 
     Raises:
         ImageError: if the image cannot be opened, does not fit the model, or shows nothing.
     """
     source = open_source(record.image_path, plan.places)
     try:
-        return walk_of(source, record, plan, combine=combine, cache=cache)
+        return walk_of(source, record, plan, combine=combine, cache=cache, explore=explore)
     except BaseException:
         source.close()
         raise
 
 
 def walk_of(
-    source: Source, record: ImageRecord, plan: WalkPlan, *, combine: Combine, cache: TileCache
+    source: Source,
+    record: ImageRecord,
+    plan: WalkPlan,
+    *,
+    combine: Combine,
+    cache: TileCache,
+    explore: Explore | None = None,
 ) -> ImageWalk:
     """Plan the first looks at an image that is open already. Raises as `open_image_walk`."""
     pyramid = described(source.pyramid, record)
@@ -117,7 +129,25 @@ def walk_of(
         windows=WindowReader(
             tiles=tiles, fit=fit, base_px=plan.spec.base_px, background=plan.spec.background
         ),
-        traversal=Traversal(plan.walk, geometry, roots, combine),
+        traversal=Traversal(
+            plan.walk,
+            geometry,
+            roots,
+            combine,
+            candidates=_candidates(record, plan, geometry, explore),
+        ),
+    )
+
+
+def _candidates(
+    record: ImageRecord, plan: WalkPlan, geometry: Geometry, explore: Explore | None
+) -> CandidateRule:
+    return CandidateRule(
+        proposals=plan.walk.proposals,
+        score=plan.walk.score,
+        name=record.sample_id,
+        image_px=(geometry.height, geometry.width),
+        explore=explore,
     )
 
 

@@ -14,8 +14,8 @@ class ChosenRegions:
     49 regions. Looks of one depth may also be kept from overlapping (`max_overlap`).
     """
 
-    def __init__(self, max_overlap: float | None) -> None:
-        self._max_overlap = max_overlap
+    def __init__(self, overlaps: tuple[float, ...] | None) -> None:
+        self._overlaps = overlaps
         self._all: set[Region] = set()
         self._of_depth: dict[int, list[Region]] = defaultdict(list)
 
@@ -28,6 +28,7 @@ class ChosenRegions:
         """Whether it is new, and overlaps no look of its depth too much. Once False, always False."""
         if region in self._all:
             return False
-        if self._max_overlap is None:
+        if not self._overlaps:
             return True
-        return all(region.overlap(other) <= self._max_overlap for other in self._of_depth[depth])
+        largest = self._overlaps[min(max(depth - 1, 0), len(self._overlaps) - 1)]
+        return all(region.overlap(other) <= largest for other in self._of_depth[depth])

@@ -32,6 +32,8 @@ def selection_for(config: WalkConfig) -> Selection:
     """The rule that a config names. A full scan has no cells to choose from: its roots are the scan."""
     if config.selection == "best_first":
         return BestFirst(config.wave)
+    if config.selection == "top_k_per_depth":
+        return TopKPerDepth(config.looks_per_depth)
     return TopKPerRegion(config.looks_per_region)
 
 
@@ -70,10 +72,55 @@ class TopKPerRegion:
             self._quota[glimpse.parent] += 1
 
 
+class TopKPerDepth:
+    """The k cells of highest score of each depth, whatever their regions, one depth after the other."""
+
+    def __init__(self, looks_per_depth: tuple[int, ...]) -> None:
+        self._looks_per_depth = looks_per_depth
+        self._open: dict[int, list[Glimpse]] = {}
+        self._num_taken: dict[int, int] = {}
+
+    def add(self, cells: Sequence[Glimpse]) -> None:
+        """Open the cells of one look."""
+        if cells:
+            self._open.setdefault(cells[0].position.depth, []).extend(cells)
+
+    def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
+        """The best cells of the first depth that has any left to take."""
+        for depth in sorted(self._open):
+            left = self._quota(depth) - self._num_taken.get(depth, 0)
+            wave = self._best(depth, left if limit is None else min(left, limit), chosen)
+            self._num_taken[depth] = self._num_taken.get(depth, 0) + len(wave)
+            if wave:
+                return wave
+        return []
+
+    def give_back(self, glimpse: Glimpse) -> None:
+        """Let the depth's next best cell take the place."""
+        if glimpse.parent is not None:
+            self._num_taken[glimpse.position.depth] -= 1
+
+    def _quota(self, depth: int) -> int:
+        return self._looks_per_depth[min(depth - 1, len(self._looks_per_depth) - 1)]
+
+    def _best(self, depth: int, size: int, chosen: ChosenRegions) -> list[Glimpse]:
+        cells = sorted(self._open[depth], key=lambda cell: (-cell.score, cell.position))
+        wave: list[Glimpse] = []
+        for index, cell in enumerate(cells):
+            if len(wave) >= size:
+                self._open[depth] = cells[index:]
+                return wave
+            if chosen.allows(cell.region, depth):
+                chosen.add(cell.region, depth)
+                wave.append(cell)
+        self._open[depth] = []
+        return wave
+
+
 class BestFirst:
     """The open cells of highest score in the whole image, at any depth: one frontier, one budget.
 
-    The score is the path's log attention density relative to uniform, so a cell competes with coarser
+    A path's score is its log attention density relative to uniform, so a cell competes with coarser
     and finer ones alike. (Plain path probabilities always fall with depth: with 25 cells and normalised
     logits the worst cell of a depth beats the best one below it, and the walk would never go deep.)
     """

@@ -7,15 +7,16 @@ looks come back changes nothing. Waves nest: a walk with a smaller budget takes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.images.region import Region
+from pipeline.walk.candidates import CandidateRule
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
@@ -59,7 +60,13 @@ class Traversal:
     """One image being walked. Not thread safe: it has one owner."""
 
     def __init__(
-        self, config: WalkConfig, geometry: Geometry, roots: Iterator[Glimpse], combine: Combine
+        self,
+        config: WalkConfig,
+        geometry: Geometry,
+        roots: Iterator[Glimpse],
+        combine: Combine,
+        *,
+        candidates: CandidateRule,
     ) -> None:
         self.looks: list[Look] = []
         self.failed_looks: list[FailedLook] = []
@@ -68,12 +75,17 @@ class Traversal:
         self._geometry = geometry
         self._roots = roots
         self._combine = combine
+        self._candidates = candidates
         self._selection = selection_for(config)
-        self._chosen = ChosenRegions(config.max_overlap)
+        self._chosen = ChosenRegions(config.overlaps)
         self._wave: list[Glimpse] = []
         self._num_proposed = 0
         self._seen: dict[Position, Observation] = {}
         self._failed: dict[Position, str] = {}
+
+    def start_within(self, region: Region) -> None:
+        """Let `region` (level-0 pixels) stand for the whole image; before the first look."""
+        self._roots = (replace(root, region=region) for root in self._roots)
 
     @property
     def is_finished(self) -> bool:
@@ -95,6 +107,15 @@ class Traversal:
     def fail(self, glimpse: Glimpse, error: str) -> None:
         """A proposed look could not be read; the walk goes around it."""
         self._failed[glimpse.position] = error
+
+    @property
+    def num_cells_per_side(self) -> int:
+        """Rows, and columns, of the grid of candidate cells of a look."""
+        return self._geometry.grid.num_per_side
+
+    def wants_cells(self, glimpse: Glimpse) -> bool:
+        """Whether this walk goes on inside the look; if not, its cells need no scores."""
+        return self._geometry.has_cells(glimpse)
 
     @property
     def _num_out(self) -> int:
@@ -120,7 +141,9 @@ class Traversal:
             observation = self._seen[glimpse.position]
             self.looks.append(Look(glimpse=glimpse, kept=observation.kept))
             if self._geometry.has_cells(glimpse):
-                self._selection.add(self._candidates(glimpse, observation))
+                self._selection.add(
+                    self._candidates.of(glimpse, self._geometry.cells(glimpse), observation)
+                )
         self._wave, self._num_proposed = [], 0
         self._seen.clear()
         self._failed.clear()
@@ -128,21 +151,6 @@ class Traversal:
     def _absorb_failure(self, glimpse: Glimpse, error: str) -> None:
         self.failed_looks.append(FailedLook(glimpse=glimpse, after=len(self.looks), error=error))
         self._selection.give_back(glimpse)
-
-    def _candidates(self, parent: Glimpse, observation: Observation) -> list[Glimpse]:
-        cells = self._geometry.cells(parent)
-        log_probs = observation.cell_log_probs.tolist()
-        gain = math.log(len(cells))  # a cell of uniform probability has density 1
-        return [
-            Glimpse(
-                position=position,
-                region=region,
-                parent=parent.position,
-                score=parent.score + log_prob + gain,
-                cell_log_prob=log_prob,
-            )
-            for (position, region), log_prob in zip(cells, log_probs, strict=True)
-        ]
 
     def _reason_to_stop(self) -> StopReason | None:
         budget, is_scan = self._config.budget, self._config.selection == "full_scan"

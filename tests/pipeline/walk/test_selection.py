@@ -118,7 +118,7 @@ class TestBestFirst:
             cell_log_prob=-1.0,
         )
         best, far = cell(0, 0, log_prob=-0.5), cell(0, 3, log_prob=-2.0)
-        rule, chosen = BestFirst(3), ChosenRegions(0.45)
+        rule, chosen = BestFirst(3), ChosenRegions((0.45,))
         rule.add([best, near, far])
 
         assert rule.next_wave(None, chosen) == [best, far]

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.images.region import Region
+from pipeline.walk.candidates import CandidateRule
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation
@@ -36,7 +37,13 @@ def traversal(config: WalkConfig, *, side: int = SIDE) -> Traversal:
         grid=Grid(config.grid, config.cell_fraction),
         depths=config.depths,
     )
-    return Traversal(config, geometry, plan_roots(config, geometry, None, "test"), softmax_of_means)
+    return Traversal(
+        config,
+        geometry,
+        plan_roots(config, geometry, None, "test"),
+        softmax_of_means,
+        candidates=CandidateRule(),
+    )
 
 
 def answer(glimpse: Glimpse, cells: int) -> Observation:

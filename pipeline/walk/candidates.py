@@ -1,0 +1,71 @@
+"""The candidate cells of a look, with the scores by which they are chosen."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from pipeline.images.region import Region
+from pipeline.walk.glimpse import Glimpse, Observation, Position
+
+Cells: TypeAlias = Sequence[tuple[Position, Region]]
+Explore: TypeAlias = Callable[[Glimpse, list[Glimpse], tuple[int, int]], list[Glimpse]]
+"""The look, its candidates, and the image's height and width, to the candidates as training has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRule:
+    """How the cells of one image are scored."""
+
+    proposals: Literal["model", "random", "centre"] = "model"
+    """Who scores them: the network, chance, or their distance from the centre."""
+    score: Literal["path", "cell"] = "path"
+    """What cells of different looks are compared by."""
+    name: str = ""
+    """Of the image; chance depends on it and nothing else, so a run repeats."""
+    image_px: tuple[int, int] = (1, 1)
+    """Height and width of the image, in level-0 pixels."""
+    explore: Explore | None = None
+    """Changes candidates in training."""
+
+    def of(self, parent: Glimpse, cells: Cells, observation: Observation) -> list[Glimpse]:
+        """The candidates of a look, row by row."""
+        log_probs = self._log_probs(parent, cells, observation)
+        gain = math.log(len(cells))  # a cell of uniform probability has density 1
+        is_path = self.score == "path" and self.proposals == "model"
+        candidates = [
+            Glimpse(
+                position=position,
+                region=region,
+                parent=parent.position,
+                score=parent.score + log_prob + gain if is_path else log_prob,
+                cell_log_prob=log_prob,
+            )
+            for (position, region), log_prob in zip(cells, log_probs, strict=True)
+        ]
+        return (
+            candidates if self.explore is None else self.explore(parent, candidates, self.image_px)
+        )
+
+    def _log_probs(
+        self, parent: Glimpse, cells: Cells, observation: Observation
+    ) -> Sequence[float]:
+        if self.proposals == "model":
+            log_probs: list[float] = observation.cell_log_probs.tolist()
+            return log_probs
+        if self.proposals == "random":
+            rng = np.random.default_rng([zlib.crc32(self.name.encode()), *parent.position])
+            return [math.log(max(value, 1e-12)) for value in rng.random(len(cells)).tolist()]
+        return [-self._distance(region) for _, region in cells]
+
+    def _distance(self, region: Region) -> float:
+        """Of a region's centre from the image's, relative to the image."""
+        height, width = self.image_px
+        dy = (region.y + region.height / 2) / height - 0.5
+        dx = (region.x + region.width / 2) / width - 0.5
+        return math.hypot(dy, dx)

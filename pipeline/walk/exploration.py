@@ -1,0 +1,106 @@
+"""How a training walk looks where the network would not: noise on scores, cells by chance, shifted windows.
+
+All of it happens to the candidates of a look, before the walk's own rule chooses among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pipeline.errors import ConfigError
+from pipeline.images.region import Region
+from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.grid import moved_inside
+
+FORCED = 1e6
+"""Score of a cell that chance has chosen; above all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplorationConfig:
+    """The defaults are the paper: none, its top-k is deterministic in training too."""
+
+    gumbel_scale: float = 0.0
+    """Gumbel noise on log scores; 1 makes top-k a draw without replacement from the softmax (Gumbel top-k)."""
+    random_cells: tuple[float, ...] = (0.0,)
+    """Mean number of cells chosen by chance per look, by the look's depth; the last holds for deeper ones."""
+    jitter_px: tuple[float, ...] = (0.0,)
+    """Largest shift of a window along each axis, in window pixels, per depth from 1 on; the last for deeper ones."""
+    scores: Literal["network", "blob"] = "network"
+    """Who scores cells: the network, or how bright the brightest blob in a cell is (a start for an untrained one)."""
+    object_px: float = 28.0
+    """For `blob`: size of what is looked for, in level-0 pixels."""
+
+    def __post_init__(self) -> None:
+        for name in ("random_cells", "jitter_px"):
+            values: Sequence[float] = getattr(self, name)
+            if not values or min(values) < 0:
+                raise ConfigError(
+                    f"exploration.{name} is {list(values)}; numbers from 0, at least one"
+                )
+        if self.gumbel_scale < 0:
+            raise ConfigError(f"exploration.gumbel_scale is {self.gumbel_scale}; 0 or more")
+        if self.object_px <= 0:
+            raise ConfigError(f"exploration.object_px is {self.object_px}; above 0")
+
+
+class Explorer:
+    """Explores one walk. The same seed gives the same walk.
+
+    Args:
+        config: how much.
+        seed: numbers that name this walk, such as (seed, epoch, hash of the image's id).
+        base_px: side of a window, in window pixels.
+    """
+
+    def __init__(self, config: ExplorationConfig, *, seed: Sequence[int], base_px: int) -> None:
+        self.forced: set[Position] = set()
+        self._config = config
+        self._base_px = base_px
+        self._rng = np.random.default_rng(list(seed))
+
+    def __call__(
+        self, parent: Glimpse, cells: list[Glimpse], image_px: tuple[int, int]
+    ) -> list[Glimpse]:
+        """The candidates of a look, with noise, shifted, some of them forced."""
+        depth = parent.position.depth
+        noise = self._config.gumbel_scale * self._rng.gumbel(size=len(cells))  # (G,)
+        rate = min(1.0, _at(self._config.random_cells, depth) / len(cells))
+        forced = self._rng.random(len(cells)) < rate  # (G,)
+        self.forced.update(
+            cell.position for cell, is_it in zip(cells, forced, strict=True) if is_it
+        )
+        extra = np.where(forced, FORCED, noise).tolist()
+        return [
+            Glimpse(
+                position=cell.position,
+                region=region,
+                parent=cell.parent,
+                score=cell.score + more,
+                cell_log_prob=cell.cell_log_prob + more,
+            )
+            for cell, region, more in zip(cells, self._shifted(cells, image_px), extra, strict=True)
+        ]
+
+    def _shifted(self, cells: Sequence[Glimpse], image_px: tuple[int, int]) -> list[Region]:
+        """The regions, each by a shift of its own, and back inside the image."""
+        regions = [cell.region for cell in cells]
+        largest = _at(self._config.jitter_px, cells[0].position.depth - 1)
+        if not largest:
+            return regions
+        scale = regions[0].height / self._base_px  # level-0 pixels per window pixel
+        shifts = self._rng.uniform(-largest * scale, largest * scale, (len(cells), 2))  # (G, 2)
+        return [
+            moved_inside(
+                Region(region.y + dy, region.x + dx, region.height, region.width), *image_px
+            )
+            for region, (dy, dx) in zip(regions, np.rint(shifts).astype(int).tolist(), strict=True)
+        ]
+
+
+def _at(values: Sequence[float], depth: int) -> float:
+    return values[min(depth, len(values) - 1)]

@@ -1,0 +1,154 @@
+"""foveate make-benchmark: labelled archives made by rule, to train and to measure on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import MofNCompleteColumn
+
+from jobs.console import err, out, told_plainly
+from jobs.progress_line import ProgressLine
+from pipeline.records.summary import readable_bytes
+
+if TYPE_CHECKING:
+    from pipeline.benchmarks.archive import ArchivePlan, PlannedImage
+    from pipeline.benchmarks.digits import DigitSplits
+
+make_benchmark = typer.Typer(
+    no_args_is_help=True, help="Make a labelled archive to train and to measure on."
+)
+_IMAGES_PER_TASK = 16
+
+
+class TaskName(StrEnum):
+    """What the label is."""
+
+    majority = "majority"
+    max = "max"
+    top = "top"
+    multi = "multi"
+
+
+class OrderName(StrEnum):
+    """What lies on top: digits (ips) or noise (ats)."""
+
+    ips = "ips"
+    ats = "ats"
+
+
+class FormatName(StrEnum):
+    """Of the files."""
+
+    zarr = "zarr"
+    tiff = "tiff"
+
+
+@make_benchmark.callback()
+def _benchmarks() -> None:
+    """Make a labelled archive to train and to measure on."""
+
+
+@make_benchmark.command("megapixel-mnist")
+def megapixel_mnist(
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the archive.")],
+    digits: Annotated[
+        str, typer.Option(help="`digits` (scikit-learn's), or mnist:DIR with MNIST's idx files.")
+    ] = "digits",
+    task: Annotated[TaskName, typer.Option(help="Which label.")] = TaskName.majority,
+    order: Annotated[OrderName, typer.Option(help="Digits over noise, or noise over digits.")] = (
+        OrderName.ips
+    ),
+    canvas: Annotated[int, typer.Option(help="Side of the square that things lie in, px.")] = 1500,
+    pad_to: Annotated[int | None, typer.Option(help="Side of the image, px.")] = None,
+    num_digits: Annotated[int, typer.Option(help="Digits per image.", min=1)] = 5,
+    majority: Annotated[int, typer.Option(help="Of which of one class.", min=1)] = 3,
+    digit_px: Annotated[int, typer.Option(help="Side of a digit, px.")] = 28,
+    noise: Annotated[int, typer.Option(help="Noise patterns per image.", min=0)] = 50,
+    train: Annotated[int, typer.Option(help="Images for training and validation.")] = 5000,
+    validation: Annotated[float, typer.Option(help="Share of those for validation.")] = 0.1,
+    test: Annotated[int, typer.Option(help="Images for the test.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the test images; training has the next.")] = 0,
+    tile: Annotated[int, typer.Option(help="Side of a stored tile, px.")] = 128,
+    image_format: Annotated[FormatName, typer.Option("--format", help="Of the files.")] = (
+        FormatName.zarr
+    ),
+) -> None:
+    """Digits and noise on a large black canvas, as published by ATS (1905.03711) and IPS (2210.13007).
+
+    Writes images/, manifest.csv (all four labels) and truth.parquet (where the digits lie). Run it again to go on.
+    """
+    # Not above: it loads zarr, and help must be quick.
+    from pipeline.benchmarks.archive import ArchivePlan
+    from pipeline.benchmarks.digits import read_digits
+    from pipeline.benchmarks.scene import SceneLaw
+
+    with told_plainly():
+        plan = ArchivePlan(
+            law=SceneLaw(
+                canvas_px=canvas,
+                num_digits=num_digits,
+                num_majority=majority,
+                digit_px=digit_px,
+                num_noise=noise,
+                order=order.value,
+            ),
+            task=task.value,
+            num_train=train,
+            validation=validation,
+            num_test=test,
+            pad_to_px=pad_to or _padded(canvas),
+            tile_px=tile,
+            format=image_format.value,
+            seed=seed,
+        )
+        write_archive(plan, read_digits(digits), out_dir)
+
+
+def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> None:
+    """Write what is missing of an archive."""
+    from pipeline.benchmarks.archive import claim, plan_archive, write_tables
+
+    if claim(directory, plan, digits.name):
+        err.print("going on with the archive that is there")
+    images = plan_archive(plan, digits)
+    num_bytes = 0
+    with ProgressLine("make", len(images), MofNCompleteColumn(), err) as progress:
+        for sizes in _written(images, plan, digits, directory):
+            num_bytes += sum(sizes)
+            progress.advance(len(sizes), readable_bytes(num_bytes))
+    write_tables(images, plan, directory)
+    out.print(f"{len(images)} images, {readable_bytes(num_bytes)}: {directory / 'manifest.csv'}")
+
+
+def _written(
+    images: Sequence[PlannedImage], plan: ArchivePlan, digits: DigitSplits, directory: Path
+) -> Iterator[list[int]]:
+    parts = [images[at : at + _IMAGES_PER_TASK] for at in range(0, len(images), _IMAGES_PER_TASK)]
+    work = partial(_write_part, plan, digits, directory)
+    num_processes = min(os.cpu_count() or 1, len(parts))
+    if num_processes == 1:
+        yield from map(work, parts)
+        return
+    with ProcessPoolExecutor(num_processes) as pool:
+        yield from pool.map(work, parts)
+
+
+def _write_part(
+    plan: ArchivePlan, digits: DigitSplits, directory: Path, images: Sequence[PlannedImage]
+) -> list[int]:
+    from pipeline.benchmarks.archive import write_image
+
+    return [write_image(image, plan, digits, directory) for image in images]
+
+
+def _padded(canvas: int) -> int:
+    """The next side that three quarterings divide: 1500 px become 1536."""
+    step = 96 if canvas >= 384 else 1
+    return -(-canvas // (4 * step)) * 4 * step

@@ -1,0 +1,1 @@
+"""Labelled archives made by rule, to measure on."""

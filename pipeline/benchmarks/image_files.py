@@ -1,0 +1,97 @@
+"""Sparse pyramids as files that any reader opens: OME-Zarr 0.5, where black costs nothing, or a tiled TIFF."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tifffile
+import zarr
+
+from pipeline.benchmarks.sparse_pyramid import BLOCK_PX, SparseLevel
+from pipeline.errors import UsageError
+from pipeline.images.region import Region
+
+SHARD_PX = 2048
+"""Largest side of a shard; smaller levels are one shard, one file."""
+MAX_TIFF_PX = 16384
+"""A TIFF is written level by level from memory."""
+
+
+def write_ome_zarr(path: Path, levels: Sequence[SparseLevel], *, tile_px: int, name: str) -> None:
+    """A directory; it appears whole, or not at all. Chunks that are black are not written."""
+    partial = path.with_name(f".unfinished-{path.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    group = zarr.open_group(str(partial), mode="w", zarr_format=3)
+    for index, level in enumerate(levels):
+        _write_level(group, str(index), level, tile_px)
+    group.attrs.update({"ome": _ome(name, len(levels))})
+    partial.rename(path)
+
+
+def _write_level(group: zarr.Group, name: str, level: SparseLevel, tile_px: int) -> None:
+    shard = min(SHARD_PX, -(-level.side_px // BLOCK_PX) * BLOCK_PX)
+    array = group.create_array(
+        name,
+        shape=(level.side_px, level.side_px),
+        chunks=(tile_px, tile_px),
+        shards=(shard, shard),
+        dtype="uint8",
+        fill_value=0,
+        dimension_names=("y", "x"),
+    )
+    for y, x in sorted(
+        {(row * BLOCK_PX // shard, col * BLOCK_PX // shard) for row, col in level.blocks}
+    ):
+        height = min(shard, level.side_px - y * shard)
+        width = min(shard, level.side_px - x * shard)
+        pixels = level.region(Region(y * shard, x * shard, height, width))
+        if pixels is not None:
+            array[y * shard : y * shard + height, x * shard : x * shard + width] = pixels
+
+
+def write_tiff(path: Path, levels: Sequence[SparseLevel], *, tile_px: int) -> None:
+    """A pyramidal TIFF: deflate tiles, coarser levels as SubIFDs. It appears whole, or not at all.
+
+    Raises:
+        UsageError: if the image is too large to be held in memory.
+    """
+    side = levels[0].side_px
+    if side > MAX_TIFF_PX:
+        raise UsageError(
+            f"--format tiff: {side} px is more than {MAX_TIFF_PX}; larger canvases need --format zarr"
+        )
+    partial = path.with_name(f".unfinished-{path.name}")
+    with tifffile.TiffWriter(partial, bigtiff=side > 8192) as file:
+        for index, level in enumerate(levels):
+            pixels = level.region(Region(0, 0, level.side_px, level.side_px))
+            file.write(
+                pixels,
+                shape=(level.side_px, level.side_px),
+                dtype="uint8",
+                photometric="minisblack",
+                compression="adobe_deflate",
+                tile=(tile_px, tile_px),
+                subifds=len(levels) - 1 if index == 0 else None,
+                subfiletype=1 if index else 0,
+                metadata=None,
+            )
+    partial.rename(path)
+
+
+def _ome(name: str, num_levels: int) -> dict[str, Any]:
+    """Scale and translation of each level: the centre of a mean lies between those of its pixels."""
+    datasets = [
+        {
+            "path": str(level),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [2.0**level] * 2},
+                {"type": "translation", "translation": [(2.0**level - 1) / 2] * 2},
+            ],
+        }
+        for level in range(num_levels)
+    ]
+    axes = [{"name": axis, "type": "space"} for axis in ("y", "x")]
+    return {"version": "0.5", "multiscales": [{"name": name, "axes": axes, "datasets": datasets}]}

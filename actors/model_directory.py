@@ -10,13 +10,14 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from actors.config_sections import config_of
 from models.architecture import ARCHITECTURES
+from models.errors import ModelError
+from models.network_config import NetworkConfig
 from pipeline.errors import ConfigError
 from pipeline.images.input_spec import InputSpec
 from pipeline.walk.config import WalkConfig
@@ -24,9 +25,6 @@ from pipeline.walk.image_walk import WalkPlan
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,10 @@ class ModelConfig:
     """What the model wants to be shown."""
     walk: WalkConfig
     """How it walks, unless a run says otherwise."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Options of the network; what it leaves out is the paper's."""
+    temperature: float = 1.0
+    """Logits are divided by it, so that confidence means what it says; 1: as trained."""
     trained: bool = False
     """False: the weights are random."""
     seed: int | None = None
@@ -61,6 +63,8 @@ class ModelConfig:
             raise ConfigError(
                 f"class_names is {list(self.class_names)}; give at least two different names"
             )
+        if self.temperature <= 0:
+            raise ConfigError(f"temperature is {self.temperature}; it must be above 0")
         self._agree_with_network()
 
     @property
@@ -70,12 +74,18 @@ class ModelConfig:
 
     def _agree_with_network(self) -> None:
         network = ARCHITECTURES[self.architecture]
-        for name, found, wanted in (
-            ("input.base_px", self.input.base_px, network.base_px),
-            ("walk.grid", self.walk.grid, network.grid),
-        ):
+        pairs = [("walk.grid", self.walk.grid, network.grid)]
+        if network.grid:  # a full-image baseline takes images of any size
+            pairs.append(("input.base_px", self.input.base_px, network.base_px))
+        for name, found, wanted in pairs:
             if found != wanted:
                 raise ConfigError(f"{name} is {found}; {self.architecture} is built for {wanted}")
+        wanted_score = "cell" if self.network.cell_scores == "independent" else "path"
+        if network.grid and self.walk.score != wanted_score:
+            raise ConfigError(
+                f"walk.score is {self.walk.score!r}; with network.cell_scores "
+                f"{self.network.cell_scores!r} it must be {wanted_score!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +151,10 @@ def config_from_json(data: Any) -> ModelConfig:
     Raises:
         ConfigError: naming the key that is unknown, missing or of a wrong type.
     """
-    _check_keys(ModelConfig, data, "")
-    _check_keys(InputSpec, data["input"], "input")
-    _check_keys(WalkConfig, data["walk"], "walk")
     try:
-        return TypeAdapter(ModelConfig).validate_python(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{where} is {first['input']!r}; {first['msg']}") from error
+        return config_of(ModelConfig, data)
+    except ModelError as error:
+        raise ConfigError(str(error)) from error
 
 
 def settings_of(model: ModelDirectory) -> dict[str, Any]:
@@ -157,22 +162,7 @@ def settings_of(model: ModelDirectory) -> dict[str, Any]:
     data = config_to_json(model.config)
     sections = {
         f"{section}.{key}": value
-        for section in ("input", "walk")
+        for section in ("input", "walk", "network")
         for key, value in data[section].items()
     }
-    return {"model.sha256": model.sha256, **sections}
-
-
-def _check_keys(kind: type[DataclassInstance], data: Any, where: str) -> None:
-    if not isinstance(data, dict):
-        raise ConfigError(f"{where or 'config'} is {data!r}; wanted an object with keys and values")
-    known = {item.name: item for item in fields(kind)}
-    dot = f"{where}." if where else ""
-    for key in data:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"is '{dot}{near[0]}' meant?" if near else f"known: {', '.join(known)}"
-            raise ConfigError(f"unknown key '{dot}{key}'; {hint}")
-    for name, item in known.items():
-        if name not in data and item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"missing key '{dot}{name}'")
+    return {"model.sha256": model.sha256, "temperature": data["temperature"], **sections}

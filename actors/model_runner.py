@@ -32,12 +32,19 @@ class ModelRunner:
     """
 
     def __init__(
-        self, model: TNet, *, device: torch.device, batch_size: int, num_threads: int = 1
+        self,
+        model: TNet,
+        *,
+        device: torch.device,
+        batch_size: int,
+        num_threads: int = 1,
+        temperature: float = 1.0,
     ) -> None:
         self.batch_size = batch_size
         self.num_lanes = num_threads if device.type == "cpu" else 1
         self._lane = threading.local()
         self._device = device
+        self._temperature = temperature
         self._model = model.eval().to(device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -54,8 +61,9 @@ class ModelRunner:
         yxd = np.zeros((self.batch_size, 3), np.int64)
         yxd[:count] = [(at.y, at.x, at.depth) for at in positions]
         images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
-        seen = self._model.look(images, torch.from_numpy(yxd).to(self._device))
-        kept = self._model.aggregation.keep(seen.features).cpu().numpy()  # (B, R)
+        yxd_there = torch.from_numpy(yxd).to(self._device)
+        seen = self._model.look(images, yxd_there)
+        kept = self._model.aggregation.keep(seen.features, yxd_there[:, 2]).cpu().numpy()  # (B, R)
         cells = seen.cell_log_probs.cpu().numpy()  # (B, G)
         return [Observation(kept[i], cells[i]) for i in range(count)]
 
@@ -63,9 +71,11 @@ class ModelRunner:
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """(L, R) kept of looks, in order, to (L, K) class probabilities after each of them."""
         rows = torch.from_numpy(kept).to(self._device)
-        probabilities: NDArray[np.float64] = (
-            self._model.aggregation.combine(rows).cpu().numpy().astype(np.float64)
-        )
+        combined = self._model.aggregation.combine(rows).cpu()  # (L, K) float64
+        if self._temperature != 1.0:
+            tiny = torch.finfo(combined.dtype).tiny
+            combined = (combined.clamp(min=tiny).log() / self._temperature).softmax(dim=1)
+        probabilities: NDArray[np.float64] = combined.numpy()
         return probabilities
 
 
@@ -77,13 +87,7 @@ def load_runner(
     Raises:
         WeightsError: if the weights do not fit the network.
     """
-    config = model.config
-    network = assemble(
-        config.architecture,
-        num_classes=len(config.class_names),
-        num_bands=config.input.num_bands,
-    )
-    load_weights(network, model.weights)
+    network = network_of(model)
     has_gpu = torch.cuda.is_available()
     default = GPU_BATCH_SIZE if has_gpu else CPU_BATCH_SIZE
     return ModelRunner(
@@ -91,4 +95,22 @@ def load_runner(
         device=torch.device("cuda" if has_gpu else "cpu"),
         batch_size=batch_size or default,
         num_threads=num_threads,
+        temperature=model.config.temperature,
     )
+
+
+def network_of(model: ModelDirectory) -> TNet:
+    """The network of a model directory with its weights, on the CPU.
+
+    Raises:
+        WeightsError: if the weights do not fit the network.
+    """
+    config = model.config
+    network = assemble(
+        config.architecture,
+        num_classes=len(config.class_names),
+        num_bands=config.input.num_bands,
+        network=config.network,
+    )
+    load_weights(network, model.weights)
+    return network

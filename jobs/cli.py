@@ -8,8 +8,10 @@ from jobs.classify import classify
 from jobs.demo import demo
 from jobs.doctor import doctor
 from jobs.ingest import ingest
+from jobs.make_benchmark import make_benchmark
 from jobs.models import models
 from jobs.new_model import new_model
+from jobs.train import train
 
 app = typer.Typer(
     name="foveate",
@@ -17,8 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Classify gigapixel images by looking only where it matters.",
 )
-for job in (classify, ingest, doctor, models, new_model, demo):
+for job in (classify, train, ingest, doctor, models, new_model, demo):
     app.command()(job)
+app.add_typer(make_benchmark, name="make-benchmark")
 
 
 def main() -> None:

@@ -19,10 +19,18 @@ _LOCAL_RAY = {
 }
 """How a Ray that is started for one job differs from Ray's defaults; what is set already stays."""
 
+MAX_TRAINING_WORKERS = 4
+"""On processors alone; with more, a step's share gets too small for its statistics."""
+
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """Connect to `address`, or to RAY_ADDRESS (set inside `ray job submit`), or start Ray on this machine."""
+def connected(address: str | None, *, shows_logs: bool = True) -> Iterator[None]:
+    """Connect to `address`, or to RAY_ADDRESS (set inside `ray job submit`), or start Ray on this machine.
+
+    Args:
+        address: of a cluster.
+        shows_logs: whether what workers print appears here.
+    """
     target = address or os.environ.get("RAY_ADDRESS")
     if target is None:
         for name, value in _LOCAL_RAY.items():
@@ -31,10 +39,10 @@ def connected(address: str | None) -> Iterator[None]:
             address="local",
             include_dashboard=False,
             logging_level=logging.ERROR,
-            log_to_driver=True,
+            log_to_driver=shows_logs,
         )
     else:
-        ray.init(address=target, logging_level=logging.WARNING)
+        ray.init(address=target, logging_level=logging.WARNING, log_to_driver=shows_logs)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield
@@ -53,6 +61,18 @@ def workers_for(count: int | None) -> Workers:
     nodes = [node for node in _nodes() if node["Alive"]]
     num_cpus = int(resources.get("CPU", 1))
     wanted = count or len(nodes)
+    return Workers(count=wanted, num_cpus=max(1, num_cpus // wanted), num_gpus=0)
+
+
+def training_workers_for(count: int | None) -> Workers:
+    """One worker per GPU; without GPUs one per processor, four at most, or `count`."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    num_gpus = int(resources.get("GPU", 0))
+    if num_gpus:
+        wanted = count or num_gpus
+        return Workers(count=wanted, num_cpus=1, num_gpus=min(1, num_gpus / wanted))
+    num_cpus = int(resources.get("CPU", 1))
+    wanted = count or min(num_cpus, MAX_TRAINING_WORKERS)
     return Workers(count=wanted, num_cpus=max(1, num_cpus // wanted), num_gpus=0)
 
 

@@ -36,6 +36,10 @@ class ProgressLine:
     ) -> None:
         self._progress.stop()
 
+    def expect(self, total: int) -> None:
+        """So much there is to do."""
+        self._progress.update(self._task, total=total)
+
     def advance(self, count: int, facts: str) -> None:
         """So much more is done; from any thread."""
         self._progress.update(self._task, advance=count, facts=facts)

@@ -16,7 +16,7 @@ FORBIDDEN = {
     "models": {"pipeline", "actors", "jobs", "ray", "tifffile", "zarr", "imagecodecs", "pyarrow"},
     "actors": {"jobs"},
 }
-FLOORS = ("storage", "images", "ingest", "walk", "records")
+FLOORS = ("storage", "images", "benchmarks", "ingest", "walk", "records")
 
 
 def imports(path: Path) -> set[str]:
@@ -80,10 +80,12 @@ class TestDocs:
         """docs/models.md names every setting of a config."""
         from dataclasses import fields
 
+        from models.network_config import NetworkConfig
         from pipeline.images.input_spec import InputSpec
         from pipeline.walk.config import WalkConfig
 
         text = (ROOT / "docs/models.md").read_text()
-        for section, kind in (("input", InputSpec), ("walk", WalkConfig)):
+        sections = (("input", InputSpec), ("walk", WalkConfig), ("network", NetworkConfig))
+        for section, kind in sections:
             for item in fields(kind):
                 assert f"`{section}.{item.name}`" in text, item.name

@@ -1,0 +1,97 @@
+"""One training run, checked and ready to be sent to workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from actors.model_directory import ModelDirectory, open_model
+from actors.training.config import Stage, TrainConfig, input_of, read_train_config, stages_of
+from actors.training.schedule import num_steps
+from actors.training.training_data import TrainingData, read_training_data
+from pipeline.errors import ConfigError
+from pipeline.images.input_spec import InputSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """Everything that was asked for."""
+
+    config: TrainConfig
+    """What the file says."""
+    stages: tuple[Stage, ...]
+    """Its schedule, complete."""
+    input: InputSpec
+    """What the model wants to be shown."""
+    data: TrainingData
+    """Labelled images."""
+    start_from: ModelDirectory | None
+    """A model whose weights to start from."""
+    out: Path
+    """Directory for checkpoints, curves and the model."""
+
+    @property
+    def num_epochs(self) -> int:
+        """Of all stages, without early stopping."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def num_steps_per_epoch(self, num_workers: int) -> int:
+        """Gradient steps of one epoch."""
+        return num_steps(
+            len(self.data.train), batch_size=self.config.batch_size, num_workers=num_workers
+        )
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that the weights depend on, flat; the number of workers belongs to it (batch statistics)."""
+        rows = [
+            (one.sample_id, one.image_path, one.label)
+            for one in self.data.train + self.data.validation
+        ]
+        digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+        start = self.start_from.sha256 if self.start_from else None
+        return {**_flat(asdict(self.config), ""), "data.sha256": digest, "start_from.sha256": start}
+
+
+def read_training_job(path: Path, out: Path) -> TrainingJob:
+    """The job that a config file describes.
+
+    Raises:
+        ConfigError: if the file, or the model to start from, is not usable.
+        ManifestError: if the images or labels are not.
+    """
+    config = read_train_config(path)
+    return TrainingJob(
+        config=config,
+        stages=stages_of(config),
+        input=input_of(config.model),
+        data=read_training_data(config.data, path.parent, config.model.class_names),
+        start_from=_start(config, path),
+        out=out,
+    )
+
+
+def _start(config: TrainConfig, path: Path) -> ModelDirectory | None:
+    name = config.model.start_from
+    if name is None:
+        return None
+    near = path.parent / name
+    model = open_model(str(near) if near.is_dir() else name)
+    if model.config.architecture != config.model.architecture:
+        raise ConfigError(
+            f"{path}: model.start_from {name} is a {model.config.architecture}, wanted "
+            f"{config.model.architecture}; change model.architecture or start from another model"
+        )
+    return model
+
+
+def _flat(data: Any, where: str) -> dict[str, Any]:
+    if not isinstance(data, dict) or not data:
+        return {where: list(data) if isinstance(data, tuple) else data}
+    dot = f"{where}." if where else ""
+    return {
+        key: value for name in data for key, value in _flat(data[name], dot + str(name)).items()
+    }

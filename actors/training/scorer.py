@@ -1,0 +1,83 @@
+"""Who says in training which cells are worth a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from actors.training.config import Stage
+from models.tnet import TNet
+from pipeline.images.saliency import blob_scores
+from pipeline.walk.config import WalkConfig
+from pipeline.walk.exploration import ExplorationConfig
+from pipeline.walk.glimpse import Position
+from pipeline.walk.lockstep import CellScorer
+
+
+class NetworkScorer:
+    """The network as it is at this moment, without gradient."""
+
+    def __init__(self, network: TNet, device: torch.device) -> None:
+        self._network = network
+        self._device = device
+
+    @torch.no_grad()
+    def score(
+        self,
+        windows: Sequence[NDArray[np.float32]],
+        positions: Sequence[Position],
+        downsamples: Sequence[float],  # noqa: ARG002  # the contract; the network knows depths
+    ) -> NDArray[np.float32]:
+        """(B, G) log-probabilities of the cells of windows (C, base, base)."""
+        images = torch.from_numpy(np.stack(windows))  # (B, C, base, base)
+        yxd = torch.tensor([(at.y, at.x, at.depth) for at in positions])  # (B, 3)
+        was_training = self._network.training
+        self._network.eval()  # the statistics that classify will use
+        look = self._network.look(
+            images.to(self._device, memory_format=torch.channels_last), yxd.to(self._device)
+        )
+        self._network.train(was_training)
+        scores: NDArray[np.float32] = look.cell_log_probs.float().cpu().numpy()
+        return scores
+
+
+class BlobScorer:
+    """Brightness, until the network knows better.
+
+    Args:
+        walk: which cells a look has.
+        exploration: how large what is looked for is.
+    """
+
+    def __init__(self, walk: WalkConfig, exploration: ExplorationConfig) -> None:
+        self._walk = walk
+        self._object_px = exploration.object_px
+
+    def score(
+        self,
+        windows: Sequence[NDArray[np.float32]],
+        positions: Sequence[Position],  # noqa: ARG002  # the contract; blobs have a size, no depth
+        downsamples: Sequence[float],
+    ) -> NDArray[np.float32]:
+        """(B, G) standard scores of the cells of windows (C, base, base)."""
+        return np.stack(
+            [
+                blob_scores(
+                    window,
+                    num_per_side=self._walk.grid,
+                    cell_fraction=self._walk.cell_fraction,
+                    blob_px=self._object_px / downsample,
+                )
+                for window, downsample in zip(windows, downsamples, strict=True)
+            ]
+        )
+
+
+def scorer_of(stage: Stage, network: TNet, device: torch.device) -> CellScorer:
+    """Whoever the stage says."""
+    if stage.exploration.scores == "blob":
+        return BlobScorer(stage.training_walk, stage.exploration)
+    return NetworkScorer(network, device)

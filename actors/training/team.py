@@ -1,0 +1,43 @@
+"""The workers of one training run, seen from one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import distributed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """A worker's place. Alone, no process group is needed."""
+
+    rank: int = 0
+    """Which worker this is; 0 leads: it writes files."""
+    size: int = 1
+    """Workers."""
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    """Where this worker computes."""
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this worker writes files."""
+        return self.rank == 0
+
+    def mean(self, values: torch.Tensor) -> torch.Tensor:
+        """The mean of a small tensor over all workers; every worker must call it."""
+        if self.size == 1:
+            return values
+        total = values.to(self.device).clone()
+        distributed.all_reduce(total)
+        return (total / self.size).to(values.device)
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """Sums over all workers; every worker must call it."""
+        if self.size == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        distributed.all_reduce(total)
+        summed: list[float] = total.tolist()
+        return summed

@@ -1,0 +1,92 @@
+"""Walks for training and for validation, ready to be taken together."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from actors.training.config import Stage
+from pipeline.errors import ImageError
+from pipeline.images.augmentation import draw_augmentation
+from pipeline.images.input_spec import InputSpec
+from pipeline.images.tile_cache import TileCache
+from pipeline.manifest import ImageRecord
+from pipeline.walk.exploration import Explorer
+from pipeline.walk.image_walk import WalkPlan, open_image_walk
+from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+
+CACHE_BYTES = 256 << 20
+"""Of decoded tiles; looks of one walk share them."""
+
+
+class Walks:
+    """Opens images and walks them, explored for training or as they are for validation.
+
+    Args:
+        spec: what the model wants to be shown.
+        seed: of all exploration and augmentation.
+    """
+
+    def __init__(self, spec: InputSpec, *, seed: int) -> None:
+        self._spec = spec
+        self._seed = seed
+        self._cache = TileCache(CACHE_BYTES)
+
+    def explored(
+        self, records: Sequence[ImageRecord], stage: Stage, scorer: CellScorer, epoch: int
+    ) -> list[Episode | FailedEpisode]:
+        """Training walks. The same seed, epoch and image give the same walk of the same network."""
+        opened = [self._open_explored(record, stage, epoch) for record in records]
+        return list(_walked(opened, scorer))
+
+    def plain(
+        self, records: Sequence[ImageRecord], stage: Stage, scorer: CellScorer
+    ) -> list[Episode | FailedEpisode]:
+        """Walks as classify takes them."""
+        plan = WalkPlan(spec=self._spec, walk=replace(stage.walk, stop_at=None))
+        opened = [self._open_plain(record, plan) for record in records]
+        return list(_walked(opened, scorer))
+
+    def _open_plain(self, record: ImageRecord, plan: WalkPlan) -> TrainingWalk | FailedEpisode:
+        try:
+            walk = open_image_walk(record, plan, combine=_no_prediction, cache=self._cache)
+        except ImageError as error:
+            return FailedEpisode(record=record, error=str(error))
+        return TrainingWalk(walk=walk)
+
+    def _open_explored(
+        self, record: ImageRecord, stage: Stage, epoch: int
+    ) -> TrainingWalk | FailedEpisode:
+        plan = WalkPlan(spec=self._spec, walk=replace(stage.training_walk, stop_at=None))
+        seed = (self._seed, epoch, zlib.crc32(record.sample_id.encode()))
+        explorer = Explorer(stage.exploration, seed=(0, *seed), base_px=self._spec.base_px)
+        try:
+            walk = open_image_walk(
+                record, plan, combine=_no_prediction, cache=self._cache, explore=explorer
+            )
+        except ImageError as error:
+            return FailedEpisode(record=record, error=str(error))
+        height, width = walk.pyramid.height, walk.pyramid.width
+        rng = np.random.default_rng([1, *seed])
+        augmentation = draw_augmentation(stage.augmentation, rng, height, width)
+        if augmentation.crop is not None:
+            walk.traversal.start_within(augmentation.crop)
+        return TrainingWalk(walk=walk, explorer=explorer, augmentation=augmentation)
+
+
+def _walked(
+    opened: Sequence[TrainingWalk | FailedEpisode], scorer: CellScorer
+) -> Iterator[Episode | FailedEpisode]:
+    """What came of each, in order; images that could not be opened stand where they stood."""
+    walks = [one for one in opened if isinstance(one, TrainingWalk)]
+    episodes = iter(walk_together(walks, scorer))
+    for one in opened:
+        yield next(episodes) if isinstance(one, TrainingWalk) else one
+
+
+def _no_prediction(kept: NDArray[np.float32]) -> NDArray[np.float64]:
+    raise RuntimeError(f"training walks never stop by confidence; asked after {len(kept)} looks")

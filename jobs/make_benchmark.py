@@ -43,6 +43,13 @@ class OrderName(StrEnum):
     ats = "ats"
 
 
+class BackgroundName(StrEnum):
+    """What lies below everything."""
+
+    black = "black"
+    grain = "grain"
+
+
 class FormatName(StrEnum):
     """Of the files."""
 
@@ -71,6 +78,9 @@ def megapixel_mnist(
     majority: Annotated[int, typer.Option(help="Of which of one class.", min=1)] = 3,
     digit_px: Annotated[int, typer.Option(help="Side of a digit, px.")] = 28,
     noise: Annotated[int, typer.Option(help="Noise patterns per image.", min=0)] = 50,
+    background: Annotated[
+        BackgroundName, typer.Option(help="Black as published, or a faint grain in every tile.")
+    ] = BackgroundName.black,
     train: Annotated[int, typer.Option(help="Images for training and validation.")] = 5000,
     validation: Annotated[float, typer.Option(help="Share of those for validation.")] = 0.1,
     test: Annotated[int, typer.Option(help="Images for the test.")] = 1000,
@@ -98,6 +108,7 @@ def megapixel_mnist(
                 digit_px=digit_px,
                 num_noise=noise,
                 order=order.value,
+                background=background.value,
             ),
             task=task.value,
             num_train=train,
@@ -149,6 +160,6 @@ def _write_part(
 
 
 def _padded(canvas: int) -> int:
-    """The next side that three quarterings divide: 1500 px become 1536."""
-    step = 96 if canvas >= 384 else 1
-    return -(-canvas // (4 * step)) * 4 * step
+    """The next side that can be halved often: 1500 px become 1536, 3000 become 3072."""
+    step = 512 if canvas >= 512 else 64
+    return -(-canvas // step) * step

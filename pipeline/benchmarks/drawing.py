@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,26 @@ from pipeline.benchmarks.scene import Scene
 from pipeline.images.region import Region
 
 Pixels = NDArray[np.uint8]
+GRAIN_PX = 2048
+"""Side after which grain repeats."""
+GRAIN_PEAK = 60
+"""About the brightest value of grain; strokes are 200 and more."""
+GRAIN_STEP = 4
+"""Distance of its values; fewer of them make smaller files."""
+
+
+@cache
+def _grain() -> Pixels:
+    """(GRAIN_PX, GRAIN_PX) a faint texture that repeats without a seam."""
+    rng = np.random.default_rng(0)
+    total = np.zeros((GRAIN_PX, GRAIN_PX))
+    for step in (8, 32, 128):
+        coarse = rng.random((GRAIN_PX // step, GRAIN_PX // step)).astype(np.float32)
+        wrapped = np.pad(coarse, 2, mode="wrap")
+        fine = cv2.resize(wrapped, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
+        total += fine[2 * step : -2 * step, 2 * step : -2 * step]
+    steps = np.clip(np.round(total * (GRAIN_PEAK / 3 / GRAIN_STEP)), 0, 255 // GRAIN_STEP)
+    return (steps * GRAIN_STEP).astype(np.uint8)
 
 
 class SceneDrawing:
@@ -31,24 +53,45 @@ class SceneDrawing:
             (Region(one.y_px, one.x_px, noise_px, noise_px), scene.patterns[one.pattern])
             for one in scene.noise
         ]
+        self._scene = scene
         is_ips = scene.law.order == "ips"
         self._things = [*noise, *numerals] if is_ips else [*numerals, *noise]
 
     @property
     def regions(self) -> list[Region]:
         """Where something lies, level-0 pixels; black everywhere else."""
+        side = self._scene.law.canvas_px
+        if self._scene.law.background == "grain":
+            return [Region(0, 0, side, side)]
         return [region for region, _ in self._things]
 
     def draw(self, region: Region) -> Pixels:
-        """(height, width) level-0 pixels of a region. What is pasted later covers what lies there, black included."""
-        canvas = np.zeros((region.height, region.width), np.uint8)
+        """(height, width) level-0 pixels of a region.
+
+        On black, what is pasted later covers what lies there, its own black included, as published; on grain the
+        brighter pixel stays.
+        """
+        canvas = self._background(region)
+        is_black = self._scene.law.background == "black"
         for where, picture in self._things:
             shared = region.intersection(where)
             if shared is not None:
                 rows, cols = slice(shared.y - where.y, None), slice(shared.x - where.x, None)
                 part = picture[rows, cols][: shared.height, : shared.width]
                 y, x = shared.y - region.y, shared.x - region.x
-                canvas[y : y + shared.height, x : x + shared.width] = part
+                under = canvas[y : y + shared.height, x : x + shared.width]
+                under[:] = part if is_black else np.maximum(under, part)
+        return canvas
+
+    def _background(self, region: Region) -> Pixels:
+        canvas = np.zeros((region.height, region.width), np.uint8)
+        law = self._scene.law
+        inside = region.clipped(law.canvas_px, law.canvas_px)
+        if law.background == "grain" and inside is not None:
+            y, x = self._scene.grain_at
+            rows = np.arange(inside.y + y, inside.bottom + y) % GRAIN_PX
+            cols = np.arange(inside.x + x, inside.right + x) % GRAIN_PX
+            canvas[: inside.height, : inside.width] = _grain()[np.ix_(rows, cols)]
         return canvas
 
 

@@ -19,6 +19,7 @@ from pipeline.errors import UsageError
 
 Task: TypeAlias = Literal["majority", "max", "top", "multi"]
 PasteOrder: TypeAlias = Literal["ips", "ats"]
+Background: TypeAlias = Literal["black", "grain"]
 TASKS: tuple[Task, ...] = ("majority", "max", "top", "multi")
 _LINE_POINTS = 56
 _MAX_ANGLE = np.pi / 2.5
@@ -45,6 +46,8 @@ class SceneLaw:
     """Side of a noise pattern."""
     order: PasteOrder = "ips"
     """`ips`: digits lie over noise; `ats`: noise lies over digits."""
+    background: Background = "black"
+    """`black`, as published; `grain`: a faint texture, so that every tile has bytes, as in real images."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_majority <= self.num_digits:
@@ -106,6 +109,8 @@ class Scene:
     """In the order in which it is pasted."""
     patterns: NDArray[np.uint8]
     """(N, noise_px, noise_px) what noise looks like."""
+    grain_at: tuple[int, int] = (0, 0)
+    """Where the scene begins in the endless plane of grain."""
 
     def label(self, task: Task) -> str:
         """The class of the image: the majority, the largest digit, the topmost, or all that occur."""
@@ -143,7 +148,14 @@ def _plan_scene(
         PlacedDigit(source=source, digit=digit, y_px=y, x_px=x)
         for source, digit, (y, x) in zip(sources, classes, places, strict=True)
     )
-    return Scene(law=law, digits=placed, noise=noise, patterns=patterns.astype(np.uint8))
+    grain_at = (0, 0) if law.background == "black" else (rng.randint(1 << 20), rng.randint(1 << 20))
+    return Scene(
+        law=law,
+        digits=placed,
+        noise=noise,
+        patterns=patterns.astype(np.uint8),
+        grain_at=grain_at,
+    )
 
 
 def _places(law: SceneLaw, rng: np.random.RandomState) -> list[tuple[int, int]]:

@@ -108,7 +108,7 @@ class TestPaperMode:
         assert NetworkConfig() == NetworkConfig(cell_scores="unit_softmax", aggregation="mean")
 
     def test_the_baseline_follows_both_kinds_of_reward(self) -> None:
-        """One image right, one wrong; 1 of 3 looks right, then 1 of 1: b = 0.9 * 0.5 + 0.1 * (0.3 * 0.5 + 0.7 * 2/3)."""
+        """One image of two right; of the chosen looks 1 of 3, and 1 of 1: 0.3 of the one and 0.7 of the other count."""
         kept = torch.tensor(
             [[0.0, 9, 0], [0, 9, 0], [9, 0, 0], [9, 0, 0], [9, 0, 0], [0, 0, 1]]
         )  # walk one: mean (4.5, 4.5, 0)

@@ -86,7 +86,7 @@ class StageConfig:
     epochs: int
     """Passes over the training split."""
     learning_rate: float | None = None
-    """Of this stage."""
+    """Starts a schedule of its own, with this rate and a fresh optimiser; None: goes on with the one before."""
     walk: Mapping[str, Any] = field(default_factory=dict)
     """Changes, such as {depths: 2, looks_per_region: [2]} for the paper's first stage."""
     training_walk: Mapping[str, Any] = field(default_factory=dict)
@@ -160,7 +160,11 @@ class Stage:
     epochs: int
     """Passes over the training split."""
     learning_rate: float
-    """At its start."""
+    """At the start of its schedule."""
+    epochs_before: int
+    """Epochs of the same learning rate schedule in the stages before."""
+    epochs_of_schedule: int
+    """Epochs of that schedule, all of its stages together."""
     walk: WalkConfig
     """How images are walked to validate, and by the model at the end."""
     training_walk: WalkConfig
@@ -208,14 +212,28 @@ def stages_of(config: TrainConfig) -> tuple[Stage, ...]:
     Raises:
         ConfigError: naming the key of a section that is unknown or wrong.
     """
-    return tuple(_stage(config, stage) for stage in config.stages)
+    stages: list[Stage] = []
+    for index, stage in enumerate(config.stages):
+        first = max(i for i in range(index + 1) if i == 0 or config.stages[i].learning_rate)
+        later = (i for i in range(index + 1, len(config.stages)) if config.stages[i].learning_rate)
+        schedule = config.stages[first : next(later, len(config.stages))]
+        stages.append(
+            _stage(
+                config,
+                stage,
+                learning_rate=schedule[0].learning_rate or config.optimiser.learning_rate,
+                epochs_before=sum(one.epochs for one in config.stages[first:index]),
+                epochs_of_schedule=sum(one.epochs for one in schedule),
+            )
+        )
+    return tuple(stages)
 
 
-def _stage(config: TrainConfig, stage: StageConfig) -> Stage:
+def _stage(config: TrainConfig, stage: StageConfig, **schedule: Any) -> Stage:
     walk = {**asdict(walk_of(config.model)), **stage.walk}
     return Stage(
         epochs=stage.epochs,
-        learning_rate=stage.learning_rate or config.optimiser.learning_rate,
+        **schedule,
         walk=config_of(WalkConfig, walk, "walk"),
         training_walk=config_of(
             WalkConfig, {**walk, **config.training_walk, **stage.training_walk}, "training_walk"

@@ -13,7 +13,7 @@ from actors.training.job import TrainingJob
 from actors.training.learner import Learner
 from actors.training.looks_batch import LooksBatch, batch_of
 from actors.training.schedule import learning_rate, num_steps, seed_of, steps_of_epoch
-from actors.training.scorer import scorer_of
+from actors.training.scorer import NetworkScorer
 from actors.training.team import Team
 from actors.training.walks import Walks
 from models.learning.rule import LossTerms
@@ -86,7 +86,8 @@ class EpochPlan:
 
     def learning_rate(self, job: TrainingJob, step: int, steps: int) -> float:
         """At one step of this epoch."""
-        progress = (self.epoch_of_stage + step / steps) / self.stage.epochs
+        done = self.stage.epochs_before + self.epoch_of_stage + step / steps
+        progress = done / self.stage.epochs_of_schedule
         return learning_rate(job.config.optimiser, self.stage.learning_rate, progress)
 
 
@@ -100,7 +101,7 @@ def run_epoch(
 ) -> EpochSums:
     """Learn from every image of the training split once; sums over all workers."""
     torch.manual_seed(seed_of(job.config.seed, plan.epoch, team.rank))
-    scorer = scorer_of(plan.stage, learner.network, team.device)
+    scorer = NetworkScorer(learner.network, team.device)
     size = job.config.batch_size
     steps = num_steps(len(job.data.train), batch_size=size, num_workers=team.size)
     sums, started = EpochSums(), time.monotonic()

@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actors.training.config import Stage
 from models.tnet import TNet
 from pipeline.images.saliency import blob_scores
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig
 from pipeline.walk.glimpse import Position
-from pipeline.walk.lockstep import CellScorer
 
 
 class NetworkScorer:
@@ -74,10 +72,3 @@ class BlobScorer:
                 for window, downsample in zip(windows, downsamples, strict=True)
             ]
         )
-
-
-def scorer_of(stage: Stage, network: TNet, device: torch.device) -> CellScorer:
-    """Whoever the stage says."""
-    if stage.exploration.scores == "blob":
-        return BlobScorer(stage.training_walk, stage.exploration)
-    return NetworkScorer(network, device)

@@ -20,7 +20,7 @@ from actors.training.config import Stage
 from actors.training.epoch import EpochPlan, EpochSums, StepReport, run_epoch
 from actors.training.figures import EpochFigures, StepFigures, append_figures, forget_figures_from
 from actors.training.job import TrainingJob
-from actors.training.learner import Learner
+from actors.training.learner import Learner, LearnerState
 from actors.training.model_export import export_model
 from actors.training.team import Team
 from actors.training.validation import Validation, validate
@@ -62,11 +62,12 @@ class Training:
         self._report = report
         self._walks = Walks(job.input, seed=job.config.seed)
         self._network = first_network(job).to(team.device).to(memory_format=torch.channels_last)
-        self._found = load_checkpoint(job.out)
         self.progress = Progress()
-        if self._found is not None:
-            self.progress = self._found.progress
-            self._network.load_state_dict(self._found.network)
+        self._state: LearnerState | None = None
+        found = load_checkpoint(job.out)
+        if found is not None:
+            self.progress, self._state = found.progress, found.learner
+            self._network.load_state_dict(found.network)
         self._board: Board | None = None
         if team.is_leader:
             forget_figures_from(self.progress.epoch, job.out)
@@ -76,12 +77,12 @@ class Training:
         """All epochs of the stage that are left, or fewer when it stops getting better."""
         stage = self._job.stages[self.progress.stage]
         learner = Learner(self._network, self._job, stage, self._team)
-        if self._found is not None and self.progress.epoch_of_stage:
-            learner.load(self._found.learner)
-        self._found = None
+        if self._state is not None and (stage.epochs_before or self.progress.epoch_of_stage):
+            learner.load(self._state)
         while self.progress.epoch_of_stage < stage.epochs and not self._is_stalled():
             self._run_epoch(stage, learner)
         self.progress = self.progress.next_stage()
+        self._state = learner.state()
         self._save(learner)
 
     def _run_epoch(self, stage: Stage, learner: Learner) -> None:

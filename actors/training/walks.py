@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.training.config import Stage
+from actors.training.scorer import BlobScorer
 from pipeline.errors import ImageError
 from pipeline.images.augmentation import draw_augmentation
 from pipeline.images.input_spec import InputSpec
@@ -72,10 +73,16 @@ class Walks:
             return FailedEpisode(record=record, error=str(error))
         height, width = walk.pyramid.height, walk.pyramid.width
         rng = np.random.default_rng([1, *seed])
+        is_blob = rng.random() < stage.exploration.blob_share
         augmentation = draw_augmentation(stage.augmentation, rng, height, width)
         if augmentation.crop is not None:
             walk.traversal.start_within(augmentation.crop)
-        return TrainingWalk(walk=walk, explorer=explorer, augmentation=augmentation)
+        return TrainingWalk(
+            walk=walk,
+            explorer=explorer,
+            augmentation=augmentation,
+            scorer=BlobScorer(stage.training_walk, stage.exploration) if is_blob else None,
+        )
 
 
 def _walked(

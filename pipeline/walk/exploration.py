@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -30,10 +29,11 @@ class ExplorationConfig:
     """Mean number of cells chosen by chance per look, by the look's depth; the last holds for deeper ones."""
     jitter_px: tuple[float, ...] = (0.0,)
     """Largest shift of a window along each axis, in window pixels, per depth from 1 on; the last for deeper ones."""
-    scores: Literal["network", "blob"] = "network"
-    """Who scores cells: the network, or how bright the brightest blob in a cell is (a start for an untrained one)."""
+    blob_share: float = 0.0
+    """Share of walks whose cells are scored by the brightest blob in them instead of by the network: 1 for the start of
+    an untrained one, a little later on keeps it from forgetting what it no longer looks at."""
     object_px: float = 28.0
-    """For `blob`: size of what is looked for, in level-0 pixels."""
+    """Of blobs: size of what is looked for, in level-0 pixels."""
 
     def __post_init__(self) -> None:
         for name in ("random_cells", "jitter_px"):
@@ -42,6 +42,8 @@ class ExplorationConfig:
                 raise ConfigError(
                     f"exploration.{name} is {list(values)}; numbers from 0, at least one"
                 )
+        if not 0 <= self.blob_share <= 1:
+            raise ConfigError(f"exploration.blob_share is {self.blob_share}; 0 to 1")
         if self.gumbel_scale < 0:
             raise ConfigError(f"exploration.gumbel_scale is {self.gumbel_scale}; 0 or more")
         if self.object_px <= 0:

@@ -56,6 +56,8 @@ class TrainingWalk:
     """What explores in it, to know which looks were forced."""
     augmentation: Augmentation = NO_AUGMENTATION
     """How its windows are varied."""
+    scorer: CellScorer | None = None
+    """Who scores its cells; None: whoever scores those of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -136,11 +138,17 @@ def _take(
             coarse.append((image, glimpse, window))
         else:
             traversal.observe(glimpse, Observation(_NOTHING, _NOTHING))
-    if not coarse:
-        return
+    for own in {id(image.scorer): image.scorer for image, _, _ in coarse}.values():
+        _score([one for one in coarse if one[0].scorer is own], own or scorer)
+
+
+def _score(
+    coarse: Sequence[tuple[TrainingWalk, Glimpse, NDArray[np.float32]]], scorer: CellScorer
+) -> None:
+    """Tell walks what the cells of their coarse looks are worth."""
+    windows = [window for _, _, window in coarse]
     positions = [_seen(image, glimpse.position) for image, glimpse, _ in coarse]
     downsamples = [glimpse.region.height / window.shape[1] for _, glimpse, window in coarse]
-    windows = [window for _, _, window in coarse]
     scores = scorer.score(windows, positions, downsamples)  # (B, G)
     for (image, glimpse, _), cells in zip(coarse, scores, strict=True):
         in_image = image.augmentation.unmirrored(cells)  # (G,)

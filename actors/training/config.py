@@ -176,6 +176,13 @@ class Stage:
     augmentation: AugmentationConfig
     """How images are varied."""
 
+    def __post_init__(self) -> None:
+        if self.augmentation.moves and self.training_walk.roots != "image":
+            raise ConfigError(
+                "augmentation.flip and augmentation.crop_area move the whole image, and need walks that start with "
+                f"it; walk.roots is {self.training_walk.roots!r}, wanted 'image'"
+            )
+
 
 def read_train_config(path: Path) -> TrainConfig:
     """CONFIG.yaml, checked down to the last stage.

@@ -89,3 +89,34 @@ class TestDocs:
         for section, kind in sections:
             for item in fields(kind):
                 assert f"`{section}.{item.name}`" in text, item.name
+
+    def test_training_keys_are_described_in_full(self) -> None:
+        """docs/training.md names every key of CONFIG.yaml."""
+        from dataclasses import fields
+
+        from actors.training.config import (
+            DataConfig,
+            EarlyStopping,
+            NetworkChoice,
+            OptimiserConfig,
+            TrainConfig,
+        )
+        from models.learning.config import LearningConfig
+        from pipeline.images.augmentation import AugmentationConfig
+        from pipeline.walk.exploration import ExplorationConfig
+
+        text = (ROOT / "docs/training.md").read_text()
+        sections = {
+            "data": DataConfig,
+            "model": NetworkChoice,
+            "optimiser": OptimiserConfig,
+            "early_stopping": EarlyStopping,
+            "learning": LearningConfig,
+            "exploration": ExplorationConfig,
+            "augmentation": AugmentationConfig,
+        }
+        for section, kind in sections.items():
+            for item in fields(kind):
+                assert f"`{section}.{item.name}`" in text, item.name
+        for item in fields(TrainConfig):
+            assert f"`{item.name}" in text, item.name

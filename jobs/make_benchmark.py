@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from enum import StrEnum
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +29,9 @@ make_benchmark = typer.Typer(
     no_args_is_help=True, help="Make a labelled archive to train and to measure on."
 )
 _IMAGES_PER_TASK = 16
+_FEW_TASKS = 2
+"""So few are done before other processes are up."""
+_INTERRUPTED = 130
 
 
 class TaskName(StrEnum):
@@ -78,6 +85,9 @@ def megapixel_mnist(
     majority: Annotated[int, typer.Option(help="Of which of one class.", min=1)] = 3,
     digit_px: Annotated[int, typer.Option(help="Side of a digit, px.")] = 28,
     noise: Annotated[int, typer.Option(help="Noise patterns per image.", min=0)] = 50,
+    settlements: Annotated[
+        int, typer.Option(help="Textured squares, every second of which holds all digits.", min=0)
+    ] = 0,
     background: Annotated[
         BackgroundName, typer.Option(help="Black as published, or a faint grain in every tile.")
     ] = BackgroundName.black,
@@ -109,6 +119,7 @@ def megapixel_mnist(
                 num_noise=noise,
                 order=order.value,
                 background=background.value,
+                num_settlements=settlements,
             ),
             task=task.value,
             num_train=train,
@@ -119,44 +130,54 @@ def megapixel_mnist(
             format=image_format.value,
             seed=seed,
         )
-        write_archive(plan, read_digits(digits), out_dir)
+        try:
+            write_archive(plan, read_digits(digits), out_dir)
+        except KeyboardInterrupt:
+            err.print("interrupted; run the same command again to go on")
+            sys.exit(_INTERRUPTED)
 
 
 def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> None:
     """Write what is missing of an archive."""
-    from pipeline.benchmarks.archive import claim, plan_archive, write_tables
+    from pipeline.benchmarks.archive import plan_archive, write_tables
+    from pipeline.benchmarks.record import claim
 
+    images = plan_archive(plan, digits)  # first: it may find that there is no room
     if claim(directory, plan, digits.name):
         err.print("going on with the archive that is there")
-    images = plan_archive(plan, digits)
-    num_bytes = 0
+    num_bytes, start = 0, time.perf_counter()
     with ProgressLine("make", len(images), MofNCompleteColumn(), err) as progress:
-        for sizes in _written(images, plan, digits, directory):
+        for sizes in _written(images, plan, directory):
             num_bytes += sum(sizes)
             progress.advance(len(sizes), readable_bytes(num_bytes))
     write_tables(images, plan, directory)
-    out.print(f"{len(images)} images, {readable_bytes(num_bytes)}: {directory / 'manifest.csv'}")
+    seconds = time.perf_counter() - start
+    out.print(
+        f"{len(images)} images, {readable_bytes(num_bytes)} in {seconds:.0f} s "
+        f"({len(images) / seconds:.0f} images/s): {directory / 'manifest.csv'}",
+        markup=False,
+    )
 
 
 def _written(
-    images: Sequence[PlannedImage], plan: ArchivePlan, digits: DigitSplits, directory: Path
+    images: Sequence[PlannedImage], plan: ArchivePlan, directory: Path
 ) -> Iterator[list[int]]:
     parts = [images[at : at + _IMAGES_PER_TASK] for at in range(0, len(images), _IMAGES_PER_TASK)]
-    work = partial(_write_part, plan, digits, directory)
+    work = partial(_write_part, plan, directory)
     num_processes = min(os.cpu_count() or 1, len(parts))
-    if num_processes == 1:
+    if num_processes == 1 or len(parts) <= _FEW_TASKS:
         yield from map(work, parts)
         return
-    with ProcessPoolExecutor(num_processes) as pool:
+    # Not forked: progress has a thread. Interrupts are the parent's, which then hands out no more work.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(num_processes, get_context("spawn"), signal.signal, ignore) as pool:
         yield from pool.map(work, parts)
 
 
-def _write_part(
-    plan: ArchivePlan, digits: DigitSplits, directory: Path, images: Sequence[PlannedImage]
-) -> list[int]:
+def _write_part(plan: ArchivePlan, directory: Path, images: Sequence[PlannedImage]) -> list[int]:
     from pipeline.benchmarks.archive import write_image
 
-    return [write_image(image, plan, digits, directory) for image in images]
+    return [write_image(image, plan, directory) for image in images]
 
 
 def _padded(canvas: int) -> int:

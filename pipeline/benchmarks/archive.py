@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,14 +13,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.benchmarks.digits import DigitSplits
+from pipeline.benchmarks.digits import Digits, DigitSplits
 from pipeline.benchmarks.drawing import SceneDrawing
 from pipeline.benchmarks.image_files import write_ome_zarr, write_tiff
-from pipeline.benchmarks.scene import TASKS, Scene, SceneLaw, Task, plan_scenes
-from pipeline.benchmarks.sparse_pyramid import sparse_levels
-from pipeline.errors import ResumeError, UsageError
+from pipeline.benchmarks.planning import plan_scenes
+from pipeline.benchmarks.scene import TASKS, Scene, SceneLaw, Task
+from pipeline.benchmarks.sparse_pyramid import num_levels, sparse_levels
+from pipeline.errors import UsageError
 
-MANIFEST, TRUTH, RECORD = "manifest.csv", "truth.parquet", "benchmark.json"
+MANIFEST, TRUTH = "manifest.csv", "truth.parquet"
+LARGEST_TILE_PX = 256
+LARGEST_GRAIN_PX = 16384
+"""Grain fills a canvas, which is held in memory; black and settlements are not bound by it."""
+MAX_SEED = 2**32 - 2
+"""Training has the next one, and NumPy's legacy generator takes no more than 32 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +53,35 @@ class ArchivePlan:
     """Of the test scenes; training scenes have the next one (as published: 0 and 1)."""
 
     def __post_init__(self) -> None:
+        self._refuse_bad_counts()
+        self._refuse_bad_sides()
+
+    def _refuse_bad_sides(self) -> None:
         if self.pad_to_px < self.law.canvas_px:
             raise UsageError(
                 f"--pad-to {self.pad_to_px} is less than --canvas {self.law.canvas_px}; give at least that"
             )
+        coarsest_px = self.pad_to_px >> (num_levels(self.pad_to_px) - 1)
+        if coarsest_px > LARGEST_TILE_PX:
+            raise UsageError(
+                f"--pad-to {self.pad_to_px}: halves evenly down to {coarsest_px} px only, "
+                f"wanted {LARGEST_TILE_PX} or less; give a multiple of a larger power of 2, such as 1536 for 1500"
+            )
+        if self.law.background == "grain" and self.pad_to_px > LARGEST_GRAIN_PX:
+            raise UsageError(
+                f"--background grain: {self.pad_to_px} px is more than {LARGEST_GRAIN_PX}; "
+                "larger canvases need --background black, with --settlements where something is to be seen"
+            )
+        if self.tile_px < 16 or LARGEST_TILE_PX % self.tile_px:
+            raise UsageError(f"--tile {self.tile_px}: 16, 32, 64, 128 or 256")
+
+    def _refuse_bad_counts(self) -> None:
         if self.num_train < 0 or self.num_test < 0 or not self.num_train + self.num_test:
             raise UsageError(f"--train {self.num_train} --test {self.num_test}: nothing to make")
         if not 0 <= self.validation < 1:
             raise UsageError(f"--validation {self.validation}: a share, from 0 to below 1")
-        if self.tile_px < 16 or 256 % self.tile_px:
-            raise UsageError(f"--tile {self.tile_px}: 16, 32, 64, 128 or 256")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise UsageError(f"--seed {self.seed}: from 0 to {MAX_SEED}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,28 +94,32 @@ class PlannedImage:
     """train, validation or test."""
     scene: Scene
     """What it shows."""
+    drawing: SceneDrawing
+    """The same, with the digits it is drawn from, and no others: it travels to other processes."""
 
 
 def plan_archive(plan: ArchivePlan, digits: DigitSplits) -> list[PlannedImage]:
     """All images, training ones first; which of them validate is drawn from the seed."""
-    train = plan_scenes(plan.law, digits.train, plan.num_train, plan.seed + 1)
-    test = plan_scenes(plan.law, digits.test, plan.num_test, plan.seed)
     order = np.random.default_rng(plan.seed).permutation(plan.num_train)
     held = set(order[: round(plan.num_train * plan.validation)].tolist())
+    splits = ["validation" if index in held else "train" for index in range(plan.num_train)]
     return [
-        *(
-            PlannedImage(
-                sample_id=f"train_{index:05}",
-                split="validation" if index in held else "train",
-                scene=scene,
-            )
-            for index, scene in enumerate(train)
-        ),
-        *(
-            PlannedImage(sample_id=f"test_{index:05}", split="test", scene=scene)
-            for index, scene in enumerate(test)
-        ),
+        *_planned("train", splits, plan.law, digits.train, plan.seed + 1),
+        *_planned("test", ["test"] * plan.num_test, plan.law, digits.test, plan.seed),
     ]
+
+
+def _planned(
+    name: str, splits: Sequence[str], law: SceneLaw, digits: Digits, seed: int
+) -> Iterator[PlannedImage]:
+    scenes = plan_scenes(law, digits, len(splits), seed)
+    for index, (split, scene) in enumerate(zip(splits, scenes, strict=True)):
+        yield PlannedImage(
+            sample_id=f"{name}_{index:05}",
+            split=split,
+            scene=scene,
+            drawing=SceneDrawing(scene, digits),
+        )
 
 
 def image_path(image: PlannedImage, plan: ArchivePlan) -> Path:
@@ -100,15 +128,12 @@ def image_path(image: PlannedImage, plan: ArchivePlan) -> Path:
     return Path("images") / image.split / f"{image.sample_id}{suffix}"
 
 
-def write_image(
-    image: PlannedImage, plan: ArchivePlan, digits: DigitSplits, directory: Path
-) -> int:
+def write_image(image: PlannedImage, plan: ArchivePlan, directory: Path) -> int:
     """Write one image, unless it is there; bytes on disk."""
     path = directory / image_path(image, plan)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        source = digits.test if image.split == "test" else digits.train
-        levels = list(sparse_levels(SceneDrawing(image.scene, source), plan.pad_to_px))
+        levels = list(sparse_levels(image.drawing, plan.pad_to_px))
         if plan.format == "zarr":
             write_ome_zarr(path, levels, tile_px=plan.tile_px, name=image.sample_id)
         else:
@@ -117,7 +142,10 @@ def write_image(
 
 
 def write_tables(images: Sequence[PlannedImage], plan: ArchivePlan, directory: Path) -> None:
-    """manifest.csv, and truth.parquet with a row per pasted digit."""
+    """truth.parquet with a row per pasted digit, and manifest.csv: where it is, all the rest is, too."""
+    partial = directory / f".{TRUTH}.partial"
+    pq.write_table(pa.Table.from_pylist(list(_truth(images))), partial)
+    partial.replace(directory / TRUTH)
     partial = directory / f".{MANIFEST}.partial"
     with partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -130,7 +158,6 @@ def write_tables(images: Sequence[PlannedImage], plan: ArchivePlan, directory: P
             rows.writerow(
                 [image.sample_id, path, labels[TASKS.index(plan.task)], image.split, *labels]
             )
-    pq.write_table(pa.Table.from_pylist(list(_truth(images))), directory / TRUTH)
     partial.replace(directory / MANIFEST)
 
 
@@ -144,31 +171,6 @@ def _truth(images: Sequence[PlannedImage]) -> Iterator[dict[str, str | int]]:
                 "x_px": digit.x_px,
                 "side_px": image.scene.law.digit_px,
             }
-
-
-def claim(directory: Path, plan: ArchivePlan, source: str) -> bool:
-    """Note down what the directory is for; whether it was for the same before.
-
-    Raises:
-        UsageError: if it holds something else.
-        ResumeError: if it holds an archive of other settings, naming those.
-    """
-    wanted = json.loads(json.dumps({"digits": source, **asdict(plan)}))
-    path = directory / RECORD
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        names = [name for name in wanted if found.get(name) != wanted[name]]
-        if names:
-            listed = ", ".join(
-                f"{name}: {found.get(name)} there, {wanted[name]} wanted" for name in names
-            )
-            raise ResumeError(f"{directory} holds another archive ({listed}); give another --out")
-        return True
-    if directory.exists() and any(directory.iterdir()):
-        raise UsageError(f"--out {directory} is there and holds no archive; give a new directory")
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-    return False
 
 
 def _size(path: Path) -> int:

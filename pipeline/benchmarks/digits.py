@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,22 +86,22 @@ def _split(directory: Path, images: str, labels: str) -> Digits:
 
 
 def _find(directory: Path, name: str) -> Path:
-    found = sorted(directory.glob(f"{name}*-ubyte*"))
-    if len(found) != 1:
-        listed = ", ".join(path.name for path in found) or "none"
+    found = list(directory.glob(f"{name}*-ubyte*"))
+    if len({path.name.removesuffix(".gz") for path in found}) != 1:
+        listed = ", ".join(sorted(path.name for path in found)) or "none"
         raise UsageError(
             f"{directory}: wanted one file {name}*-ubyte[.gz], found {listed}; MNIST is "
             "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
             "t10k-labels-idx1-ubyte, gzipped or not"
         )
-    return found[0]
+    return min(found)  # the unpacked one, if both are there
 
 
 def _read_idx(path: Path, magic: int) -> NDArray[np.uint8]:
     """(N, h, w) images or (N,) labels of an idx file (the format of MNIST's own page)."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: cannot be read: {error}; fetch it again") from error
     num_axes = magic & 0xFF
     header = 4 + 4 * num_axes

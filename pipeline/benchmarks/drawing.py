@@ -19,6 +19,8 @@ GRAIN_PEAK = 60
 """About the brightest value of grain; strokes are 200 and more."""
 GRAIN_STEP = 4
 """Distance of its values; fewer of them make smaller files."""
+GLOW = 60
+"""What a settlement adds to grain: brighter than all around it, darker than strokes."""
 
 
 @cache
@@ -45,6 +47,7 @@ class SceneDrawing:
 
     def __init__(self, scene: Scene, digits: Digits) -> None:
         side, noise_px = scene.law.digit_px, scene.law.noise_px
+        self.scene = scene
         numerals = [
             (Region(one.y_px, one.x_px, side, side), sized(digits.images[one.source], side))
             for one in scene.digits
@@ -53,26 +56,25 @@ class SceneDrawing:
             (Region(one.y_px, one.x_px, noise_px, noise_px), scene.patterns[one.pattern])
             for one in scene.noise
         ]
-        self._scene = scene
         is_ips = scene.law.order == "ips"
         self._things = [*noise, *numerals] if is_ips else [*numerals, *noise]
 
     @property
     def regions(self) -> list[Region]:
         """Where something lies, level-0 pixels; black everywhere else."""
-        side = self._scene.law.canvas_px
-        if self._scene.law.background == "grain":
+        side = self.scene.law.canvas_px
+        if self.scene.law.background == "grain":
             return [Region(0, 0, side, side)]
-        return [region for region, _ in self._things]
+        return [*self.scene.settlements, *(region for region, _ in self._things)]
 
     def draw(self, region: Region) -> Pixels:
         """(height, width) level-0 pixels of a region.
 
-        On black, what is pasted later covers what lies there, its own black included, as published; on grain the
-        brighter pixel stays.
+        On black, what is pasted later covers what lies there, its own black included, as published; on grain and
+        in settlements the brighter pixel stays.
         """
         canvas = self._background(region)
-        is_black = self._scene.law.background == "black"
+        is_black = self.scene.law.background == "black" and not self.scene.settlements
         for where, picture in self._things:
             shared = region.intersection(where)
             if shared is not None:
@@ -85,14 +87,24 @@ class SceneDrawing:
 
     def _background(self, region: Region) -> Pixels:
         canvas = np.zeros((region.height, region.width), np.uint8)
-        law = self._scene.law
-        inside = region.clipped(law.canvas_px, law.canvas_px)
-        if law.background == "grain" and inside is not None:
-            y, x = self._scene.grain_at
-            rows = np.arange(inside.y + y, inside.bottom + y) % GRAIN_PX
-            cols = np.arange(inside.x + x, inside.right + x) % GRAIN_PX
-            canvas[: inside.height, : inside.width] = _grain()[np.ix_(rows, cols)]
+        side = self.scene.law.canvas_px
+        if self.scene.law.background == "grain":
+            self._lay(canvas, region, Region(0, 0, side, side), 0)
+        for settlement in self.scene.settlements:
+            self._lay(canvas, region, settlement, GLOW)
         return canvas
+
+    def _lay(self, canvas: Pixels, region: Region, where: Region, glow: int) -> None:
+        """Grain onto the canvas of a region, inside `where` only."""
+        inside = region.intersection(where)
+        if inside is None:
+            return
+        y, x = self.scene.grain_at
+        rows = np.arange(inside.y + y, inside.bottom + y) % GRAIN_PX
+        cols = np.arange(inside.x + x, inside.right + x) % GRAIN_PX
+        grain = _grain()[np.ix_(rows, cols)]
+        top, left = inside.y - region.y, inside.x - region.x
+        canvas[top : top + inside.height, left : left + inside.width] = grain + np.uint8(glow)
 
 
 def sized(picture: Pixels, side: int) -> Pixels:

@@ -1,31 +1,25 @@
 """Megapixel-MNIST as a plan: which digits and which noise lie where on a large black canvas.
 
 The law is that of the published generators (scripts/make_mnist.py of ATS, data/megapixel_mnist of IPS): 5 digits of
-28 px, 3 of them of one class, which is the label; 50 noise patterns of two straight lines each.
+28 px, 3 of them of one class, which is the label; 50 noise patterns of two straight lines each. `planning.py` draws.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.benchmarks.digits import Digits
 from pipeline.errors import UsageError
+from pipeline.images.region import Region
 
 Task: TypeAlias = Literal["majority", "max", "top", "multi"]
 PasteOrder: TypeAlias = Literal["ips", "ats"]
 Background: TypeAlias = Literal["black", "grain"]
 TASKS: tuple[Task, ...] = ("majority", "max", "top", "multi")
-_LINE_POINTS = 56
-_MAX_ANGLE = np.pi / 2.5
-_FLIP_RATE = 0.33
-_LEAST_INTENSITY = 0.8
-_PLACING_ATTEMPTS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +35,35 @@ class SceneLaw:
     digit_px: int = 28
     """Side of a digit."""
     num_noise: int = 50
-    """Noise patterns per scene, as many as are placed."""
+    """Noise patterns of a split, and how many of them are placed in each scene."""
     noise_px: int = 28
     """Side of a noise pattern."""
     order: PasteOrder = "ips"
     """`ips`: digits lie over noise; `ats`: noise lies over digits."""
     background: Background = "black"
     """`black`, as published; `grain`: a faint texture, so that every tile has bytes, as in real images."""
+    num_settlements: int = 0
+    """Bright textured squares that alone hold digits and noise, to be seen from afar; 0, as published: none."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_majority <= self.num_digits:
             raise UsageError(
                 f"--majority {self.num_majority}: from 1 to the number of digits, {self.num_digits}"
             )
-        if 2 * self.num_majority <= self.num_digits and self.num_digits > 1:
+        if 2 * self.num_majority <= self.num_digits:
             raise UsageError(
-                f"--majority {self.num_majority} of --digits {self.num_digits} is no majority; give more "
-                f"than half, {self.num_digits // 2 + 1} or more"
+                f"--majority {self.num_majority} of --num-digits {self.num_digits} is no majority; "
+                f"give more than half, {self.num_digits // 2 + 1} or more"
             )
         if min(self.digit_px, self.noise_px) < 4:
             raise UsageError(f"--digit-px {self.digit_px}: at least 4")
+        if min(self.num_noise, self.num_settlements) < 0:
+            raise UsageError(
+                f"--noise {self.num_noise} --settlements {self.num_settlements}: not below 0"
+            )
+        self._refuse_crowds()
+
+    def _refuse_crowds(self) -> None:
         # Random placing fills about half of the plane at most before it finds no room.
         if self.num_digits * (2 * self.digit_px) ** 2 > self.canvas_px**2:
             raise UsageError(
@@ -104,13 +107,15 @@ class Scene:
     law: SceneLaw
     """What it follows."""
     digits: tuple[PlacedDigit, ...]
-    """In the order in which they are pasted."""
+    """In the order in which they are pasted; those of the majority first."""
     noise: tuple[PlacedNoise, ...]
     """In the order in which it is pasted."""
     patterns: NDArray[np.uint8]
-    """(N, noise_px, noise_px) what noise looks like."""
+    """(N, noise_px, noise_px) what noise looks like; the same for all scenes of a split."""
     grain_at: tuple[int, int] = (0, 0)
     """Where the scene begins in the endless plane of grain."""
+    settlements: tuple[Region, ...] = ()
+    """Textured squares."""
 
     def label(self, task: Task) -> str:
         """The class of the image: the majority, the largest digit, the topmost, or all that occur."""
@@ -122,73 +127,3 @@ class Scene:
         if task == "top":
             return str(min(self.digits, key=lambda one: one.y_px).digit)
         return ";".join(str(one) for one in sorted(set(classes)))
-
-
-def plan_scenes(law: SceneLaw, digits: Digits, count: int, seed: int) -> list[Scene]:
-    """Scenes from NumPy's legacy generator, in the published order of draws: numbers, positions, noise."""
-    rng = np.random.RandomState(seed)  # the published seeds belong to it
-    of_class = [np.flatnonzero(digits.labels == one) for one in range(10)]
-    return [_plan_scene(law, of_class, rng) for _ in range(count)]
-
-
-def _plan_scene(
-    law: SceneLaw, of_class: Sequence[NDArray[np.int64]], rng: np.random.RandomState
-) -> Scene:
-    majority = int(rng.rand() * 10)
-    others = [one for one in range(10) if one != majority]
-    num_others = law.num_digits - law.num_majority
-    classes = [majority] * law.num_majority + [int(one) for one in rng.choice(others, num_others)]
-    sources = [int(rng.choice(of_class[one])) for one in classes]
-    places = _places(law, rng)
-    patterns = np.stack(
-        [_pattern(law.noise_px, rng) for _ in range(law.num_noise)] or [np.zeros((1, 1))]
-    )
-    noise = tuple(_place_noise(law, rng) for _ in range(law.num_noise))
-    placed = tuple(
-        PlacedDigit(source=source, digit=digit, y_px=y, x_px=x)
-        for source, digit, (y, x) in zip(sources, classes, places, strict=True)
-    )
-    grain_at = (0, 0) if law.background == "black" else (rng.randint(1 << 20), rng.randint(1 << 20))
-    return Scene(
-        law=law,
-        digits=placed,
-        noise=noise,
-        patterns=patterns.astype(np.uint8),
-        grain_at=grain_at,
-    )
-
-
-def _places(law: SceneLaw, rng: np.random.RandomState) -> list[tuple[int, int]]:
-    """Corners of digits, no two closer than a digit on both axes."""
-    places: list[tuple[int, int]] = []
-    for _ in range(_PLACING_ATTEMPTS):
-        if len(places) == law.num_digits:
-            return places
-        y, x = (int(value) for value in np.round(rng.rand(2) * (law.canvas_px - law.digit_px)))
-        if all(abs(y - v) >= law.digit_px or abs(x - u) >= law.digit_px for v, u in places):
-            places.append((y, x))
-    raise UsageError(
-        f"--canvas {law.canvas_px}: no room found for {law.num_digits} digits of {law.digit_px} px"
-    )
-
-
-def _pattern(side: int, rng: np.random.RandomState) -> NDArray[np.float64]:
-    """(side, side) two straight lines through the middle, each of some brightness, 0 to 255."""
-    pattern = np.zeros((side, side))
-    along = np.linspace(-side / 2, side / 2, _LINE_POINTS)
-    for _ in range(2):
-        across = along * np.tan(rng.rand() * _MAX_ANGLE)
-        rows, cols = (np.round(one + side / 2).astype(int) for one in (across, along))
-        if rng.rand() < _FLIP_RATE:
-            rows = side - 1 - rows
-        if rng.rand() < _FLIP_RATE:
-            rows, cols = cols, rows
-        inside = (rows >= 0) & (rows < side) & (cols >= 0) & (cols < side)
-        pattern[rows[inside], cols[inside]] = rng.uniform(_LEAST_INTENSITY, 1.0) * 255
-    return pattern
-
-
-def _place_noise(law: SceneLaw, rng: np.random.RandomState) -> PlacedNoise:
-    span = law.canvas_px - 2 * law.noise_px
-    y, x = (int(value * span + law.noise_px) for value in rng.rand(2))
-    return PlacedNoise(pattern=int(rng.randint(law.num_noise)), y_px=y, x_px=x)

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 make_benchmark = typer.Typer(
     no_args_is_help=True, help="Make a labelled archive to train and to measure on."
 )
-_IMAGES_PER_TASK = 16
-_FEW_TASKS = 2
-"""So few are done before other processes are up."""
+_MAX_IMAGES_PER_TASK = 16
+_TASKS_PER_PROCESS = 4
+"""At least, so that none waits long for the last one."""
+_FEW_PIXELS = 10**8
+"""So few are written before other processes are up."""
 _INTERRUPTED = 130
 
 
@@ -162,12 +164,13 @@ def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> No
 def _written(
     images: Sequence[PlannedImage], plan: ArchivePlan, directory: Path
 ) -> Iterator[list[int]]:
-    parts = [images[at : at + _IMAGES_PER_TASK] for at in range(0, len(images), _IMAGES_PER_TASK)]
     work = partial(_write_part, plan, directory)
-    num_processes = min(os.cpu_count() or 1, len(parts))
-    if num_processes == 1 or len(parts) <= _FEW_TASKS:
-        yield from map(work, parts)
+    num_processes = min(os.cpu_count() or 1, len(images))
+    if num_processes == 1 or len(images) * plan.pad_to_px**2 < _FEW_PIXELS:
+        yield from (work([image]) for image in images)
         return
+    size = min(_MAX_IMAGES_PER_TASK, -(-len(images) // (num_processes * _TASKS_PER_PROCESS)))
+    parts = [images[at : at + size] for at in range(0, len(images), size)]
     # Not forked: progress has a thread. Interrupts are the parent's, which then hands out no more work.
     ignore = (signal.SIGINT, signal.SIG_IGN)
     with ProcessPoolExecutor(num_processes, get_context("spawn"), signal.signal, ignore) as pool:

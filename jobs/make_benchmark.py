@@ -156,7 +156,7 @@ def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> No
     seconds = time.perf_counter() - start
     out.print(
         f"{len(images)} images, {readable_bytes(num_bytes)} in {seconds:.0f} s "
-        f"({len(images) / seconds:.0f} images/s): {directory / 'manifest.csv'}",
+        f"({len(images) / seconds:.1f} images/s): {directory / 'manifest.csv'}",
         markup=False,
     )
 

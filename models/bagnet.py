@@ -77,7 +77,7 @@ class BagNetFeatures(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
         self._grid = grid
 
-    def forward(self, images: Tensor, depths: Tensor) -> Features:  # noqa: ARG002  # all depths are alike
+    def forward(self, images: Tensor, depths: Tensor) -> Features:
         """(B, C, H, W) in [-1, 1] to (B, 512) vectors and (B, 1024, 5, 5) cells."""
         maps = F.leaky_relu(self.stem(images), SLOPE)
         picked = maps
@@ -89,4 +89,4 @@ class BagNetFeatures(nn.Module):
         vectors = maps.mean(dim=(2, 3))  # (B, D)
         step = _STRIDE_OF_PICKS
         cells = picked[:, :, ::step, ::step] if self._grid else picked[:, :, :0, :0]
-        return Features(vectors, cells)
+        return Features(vectors, cells, depths)

@@ -11,6 +11,7 @@ from models import bagnet, small
 from models.aggregation import Aggregation, MeanAggregation
 from models.architecture import architecture_named
 from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
+from models.depth_location import DepthLocation
 from models.errors import ModelError
 from models.evidence import EvidenceAggregation
 from models.initialisation import Scheme, initialise
@@ -134,10 +135,8 @@ def _efficientnet_b0(num_classes: int, num_bands: int, network: NetworkConfig) -
 def _tnet_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=small.SmallFeatures(num_bands=num_bands, num_depths=network.num_depths),
-        location=ContextLocation(
-            cell_channels=small.CELL_CHANNELS,
-            context_channels=small.NUM_FEATURES,
-            hidden_channels=64,
+        location=DepthLocation(
+            cell_channels=small.CELL_CHANNELS, hidden_channels=64, num_depths=network.num_depths
         ),
         cell_scores=_cell_scores(network),
         positional_encoding=None,  # where a small thing lies does not say what it is

@@ -1,7 +1,7 @@
 """Layers whose weights belong to the depth of a look: a blurred speck and a digit need other filters.
 
-In training, windows come sorted by depth and each depth is one ordinary call. Otherwise the weights of every
-window are gathered, so that the work has one shape and an answer does not depend on the others of its batch.
+In training each depth is one ordinary call; convolutions want their windows sorted by depth. Otherwise the weights
+of every window are gathered, so that the work has one shape and an answer does not depend on the others of its batch.
 """
 
 from __future__ import annotations
@@ -80,11 +80,12 @@ class DepthLinear(nn.Module):
         nn.init.zeros_(self.bias)
 
     def forward(self, values: Tensor, depths: Tensor) -> Tensor:
-        """(B, D) and (B,) depths to (B, D')."""
+        """(B, N, D) and (B,) depths, in any order, to (B, N, D')."""
         if self.training:
-            parts = parts_by_depth(values, depths, len(self.weight))
-            return torch.cat(
-                [F.linear(part, self.weight[depth], self.bias[depth]) for depth, part in parts]
-            )
-        product = torch.bmm(self.weight[depths], values[:, :, None])[:, :, 0]  # (B, D')
-        return product + self.bias[depths]
+            shape = (*values.shape[:2], self.weight.shape[1])
+            result = values.new_zeros(shape)
+            for depth, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
+                rows = torch.nonzero(depths == depth)[:, 0]
+                result = result.index_copy(0, rows, F.linear(values[rows], weight, bias))
+            return result
+        return torch.bmm(values, self.weight[depths].mT) + self.bias[depths][:, None]

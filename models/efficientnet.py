@@ -39,7 +39,7 @@ class EfficientNetFeatures(nn.Module):
             block.stochastic_depth.p = drop_connect * number / len(blocks)
         self._grid = grid
 
-    def forward(self, images: Tensor, depths: Tensor) -> Features:  # noqa: ARG002  # all depths are alike
+    def forward(self, images: Tensor, depths: Tensor) -> Features:
         """(B, C, H, W) in [-1, 1] to (B, 1280) vectors and (B, 80, 3, 3) cells."""
         maps, picked = images, images
         for number, stage in enumerate(self.stages):
@@ -48,7 +48,7 @@ class EfficientNetFeatures(nn.Module):
                 picked = maps
         vectors = maps.mean(dim=(2, 3))  # (B, D)
         cells = picked[:, :, _PICKS, _PICKS] if self._grid else picked[:, :, :0, :0]
-        return Features(vectors, cells)
+        return Features(vectors, cells, depths)
 
 
 def _adopt(parent: nn.Module, num_bands: int) -> None:

@@ -15,8 +15,9 @@ from torch.nn import functional as F
 
 from models.aggregation import Aggregation
 
-_COARSE_CREDIT = 0.3
-"""Where the credit of all depths but the finest starts; the finest starts at 1."""
+_ROOT_CREDIT, _COARSE_CREDIT = 0.02, 0.3
+"""Where the credit of the first depth and of those between it and the finest starts; the finest starts at 1. The
+first look shows too little to be believed, and enough to be memorised."""
 
 
 class EvidenceAggregation(Aggregation):
@@ -31,7 +32,7 @@ class EvidenceAggregation(Aggregation):
     def __init__(self, classification: nn.Module, *, num_classes: int, num_depths: int) -> None:
         super().__init__(classification)
         self._num_classes = num_classes
-        shares = [_COARSE_CREDIT] * (num_depths - 1) + [1.0]
+        shares = [_ROOT_CREDIT, *([_COARSE_CREDIT] * (num_depths - 2)), 1.0][-num_depths:]
         self.prior = nn.Parameter(torch.zeros(num_classes))
         self.credit = nn.Parameter(torch.tensor([_inverse_softplus(one) for one in shares]))
         self.bound = nn.Parameter(torch.full((num_depths,), _inverse_softplus(1.0)))

@@ -14,3 +14,9 @@ class Features(NamedTuple):
     """(B, D) one feature vector per window."""
     cells: Tensor
     """(B, D', n, n) one vector per candidate cell, from an intermediate layer; n is 0 without location module."""
+    depths: Tensor
+    """(B,) int64, depth of each window in the walk."""
+
+    def detached(self) -> Features:
+        """The same, cut off from the gradient."""
+        return Features(self.vectors.detach(), self.cells.detach(), self.depths)

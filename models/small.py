@@ -55,7 +55,7 @@ class SmallFeatures(nn.Module):
         order = depths.argsort(stable=True)
         back = order.argsort()
         seen = self._features(images[order], depths[order])
-        return Features(seen.vectors[back], seen.cells[back])
+        return Features(seen.vectors[back], seen.cells[back], depths)
 
     def _features(self, images: Tensor, depths: Tensor) -> Features:
         maps = F.pixel_unshuffle(images, _SHUFFLE)  # (B, 16 C, 24, 24)
@@ -64,4 +64,5 @@ class SmallFeatures(nn.Module):
         cells = F.silu(self.cell_norm(self.cell(maps), depths))  # (B, 96, 7, 7)
         cells = cells + F.silu(self.mix_norm(self.mix(cells), depths))
         pooled = torch.cat([cells.amax(dim=(2, 3)), cells.mean(dim=(2, 3))], dim=1)  # (B, 192)
-        return Features(F.silu(self.project(pooled, depths)), cells)
+        vectors = F.silu(self.project(pooled[:, None], depths))[:, 0]  # (B, 64)
+        return Features(vectors, cells, depths)

@@ -70,6 +70,6 @@ class TNet(nn.Module):
         if self.location is None:
             nothing = images.new_empty((len(images), 0))
             return Look(features, nothing, nothing)
-        shown = Features(seen.vectors.detach(), seen.cells.detach()) if stop_gradient else seen
+        shown = seen.detached() if stop_gradient else seen
         logits = self.location(shown)
         return Look(features, logits, self.cell_scores(logits))

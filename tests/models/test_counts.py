@@ -26,8 +26,8 @@ class TestParameters:
         assert num_parameters(build_model(name, num_classes=num_classes)) == expected
 
     def test_the_small_one_is_small(self) -> None:
-        """A tnet_small of ten classes and one band stays below 120,000 parameters."""
-        assert num_parameters(build_model("tnet_small", num_classes=10, num_bands=1)) < 120_000
+        """A tnet_small of ten classes and one band stays below 150,000 parameters."""
+        assert num_parameters(build_model("tnet_small", num_classes=10, num_bands=1)) < 150_000
 
 
 class TestMultiplications:

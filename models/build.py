@@ -75,7 +75,9 @@ def assemble(
         "cnn_small": _cnn_small,
     }
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights of their own
-        return builders[name](num_classes, num_bands, network)
+        model = builders[name](num_classes, num_bands, network)
+        model.mean.fill_(network.input_mean)
+        return model
 
 
 def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:

@@ -19,11 +19,16 @@ class NetworkConfig:
     """Mean feature (the paper); mean with learned weights; or a clipped sum of log-odds."""
     num_depths: int = 3
     """Depths with parameters of their own, where a network has such; deeper looks use the last ones."""
+    input_mean: float = 0.5
+    """Value (0 to 1) that the network sees as 0. The background's, where images are mostly background: what is 0
+    stays 0 through a convolution, whatever its weights do from step to step."""
     dropout: float | None = None
     """Rate before the classification module; None: the architecture's own."""
 
     def __post_init__(self) -> None:
         if self.num_depths < 1:
             raise ModelError(f"network.num_depths is {self.num_depths}; at least 1")
+        if not 0 <= self.input_mean <= 1:
+            raise ModelError(f"network.input_mean is {self.input_mean}; from 0 to 1")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ModelError(f"network.dropout is {self.dropout}; from 0 to below 1")

@@ -50,7 +50,7 @@ class TestStartingWeights:
         assert layers
         assert all(not layer.bias.any() for layer in layers if layer.bias is not None)
 
-    @pytest.mark.parametrize("name", ["tnet_imagenet", "tnet_fmow", "tnet_small"])
+    @pytest.mark.parametrize("name", ["tnet_imagenet", "tnet_fmow"])
     def test_coordinates_start_as_themselves(self, name: str) -> None:
         """The appended channels are row and column in [-1, 1] before anything is learned."""
         model = build_model(name, num_classes=3)

@@ -69,17 +69,12 @@ class OptimiserConfig:
     """Of Adam; Keras' default, which the authors' code uses."""
     clip_norm: float | None = None
     """Largest norm of the gradient; None: no limit."""
-    average: float | None = None
-    """Decay per step of a moving average of the weights; it walks, is validated and becomes the model. None: the
-    weights themselves. Single weights at a high rate are good one step and bad the next."""
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
             raise ConfigError(f"optimiser.learning_rate is {self.learning_rate}; above 0")
         if not 0 <= self.decay_from <= 1:
             raise ConfigError(f"optimiser.decay_from is {self.decay_from}; 0 to 1")
-        if self.average is not None and not 0 < self.average < 1:
-            raise ConfigError(f"optimiser.average is {self.average}; above 0 and below 1")
         if self.weight_decay < 0:
             raise ConfigError(f"optimiser.weight_decay is {self.weight_decay}; 0 or more")
 

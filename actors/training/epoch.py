@@ -101,7 +101,7 @@ def run_epoch(
 ) -> EpochSums:
     """Learn from every image of the training split once; sums over all workers."""
     torch.manual_seed(seed_of(job.config.seed, plan.epoch, team.rank))
-    scorer = NetworkScorer(learner.steady, team.device)
+    scorer = NetworkScorer(learner.network, team.device)
     size = job.config.batch_size
     steps = num_steps(len(job.data.train), batch_size=size, num_workers=team.size)
     sums, started = EpochSums(), time.monotonic()

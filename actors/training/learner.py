@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from actors.training.config import Stage
 from actors.training.job import TrainingJob
@@ -27,8 +26,6 @@ class LearnerState:
     """Adam's moments."""
     baseline: float
     """The learning rule's moving average of rewards."""
-    average: dict[str, Any] | None = None
-    """Averaged weights, if there are."""
 
 
 class TrainingNetwork(nn.Module):
@@ -62,18 +59,9 @@ class Learner:
         self._dtype = _dtype(job.config.precision, team.device)
         module = TrainingNetwork(network, self.rule, len(job.data.class_names))
         self._module = _joined(module, team)
-        self._average = None
-        if optimiser.average is not None:
-            follow = get_ema_multi_avg_fn(optimiser.average)  # type: ignore[no-untyped-call]  # torch leaves it so
-            self._average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
         self._optimiser = torch.optim.AdamW(
             network.parameters(), eps=optimiser.epsilon, weight_decay=optimiser.weight_decay
         )
-
-    @property
-    def steady(self) -> TNet:
-        """The network that walks and is validated: averaged weights, or the weights themselves."""
-        return self.network if self._average is None else cast("TNet", self._average.module)
 
     def step(self, batch: LooksBatch, learning_rate: float, *, is_blank: bool) -> LossTerms:
         """Descend once, all workers together; the terms are those before the step, without gradient.
@@ -93,8 +81,6 @@ class Learner:
         if self._clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._clip_norm)
         self._optimiser.step()
-        if self._average is not None:
-            self._average.update_parameters(self.network)
         self.rule.baseline = float(self._team.mean(torch.tensor(self.rule.baseline)))
         return terms.detached()
 
@@ -103,15 +89,12 @@ class Learner:
         return LearnerState(
             optimiser=self._optimiser.state_dict(),
             baseline=self.rule.baseline,
-            average=None if self._average is None else self._average.state_dict(),
         )
 
     def load(self, state: LearnerState) -> None:
         """Go on where a checkpoint was written."""
         self._optimiser.load_state_dict(state.optimiser)
         self.rule.baseline = state.baseline
-        if self._average is not None and state.average is not None:
-            self._average.load_state_dict(state.average)
 
     def _cast(self) -> AbstractContextManager[Any]:
         if self._dtype is torch.float32:

@@ -94,21 +94,21 @@ class Training:
             raise UsageError(
                 "not one image of the training split could be opened; run foveate doctor on them"
             )
-        validation = self._validate(stage, learner)
+        validation = self._validate(stage)
         figures = self._figures(plan, sums, validation, time.monotonic() - started)
         if figures.is_best:
             value = self._metric(figures)
             progress = replace(progress, best_epoch=progress.epoch, best_value=value)
         self.progress = progress.next_epoch()
         if self._team.is_leader:
-            self._write(stage, learner, figures, validation)
+            self._write(stage, figures, validation)
             self._save(learner)
         self._report(figures)
 
-    def _validate(self, stage: Stage, learner: Learner) -> Validation:
+    def _validate(self, stage: Stage) -> Validation:
         count = _NUM_PICTURES if self._team.is_leader else 0
         return validate(
-            self._job, stage, learner.steady, self._walks, self._team, num_examples=count
+            self._job, stage, self._network, self._walks, self._team, num_examples=count
         )
 
     def _figures(
@@ -146,15 +146,13 @@ class Training:
         patience, best = self._job.config.early_stopping.patience, self.progress.best_epoch
         return patience is not None and best is not None and self.progress.epoch - best > patience
 
-    def _write(
-        self, stage: Stage, learner: Learner, figures: EpochFigures, validation: Validation
-    ) -> None:
+    def _write(self, stage: Stage, figures: EpochFigures, validation: Validation) -> None:
         append_figures(figures, self._job.out)
         if figures.is_best and stage is self._job.stages[-1]:
             export_model(
                 self._job,
                 stage,
-                learner.steady,
+                self._network,
                 temperature=fit_temperature(validation.log_probs, validation.labels),
             )
         if self._board is not None:

@@ -39,7 +39,9 @@ class EvidenceAggregation(Aggregation):
 
     def keep(self, features: Tensor, depths: Tensor) -> Tensor:
         """(B, D) to (B, K + 1): log-probabilities of the look, and its depth."""
-        log_probs = F.log_softmax(self.classification(features).float(), dim=1)
+        logits = self.classification(features)
+        exact = torch.promote_types(logits.dtype, torch.float32)  # depths do not fit into bfloat16
+        log_probs = F.log_softmax(logits.to(exact), dim=1)
         return torch.cat([log_probs, depths[:, None].to(log_probs.dtype)], dim=1)
 
     def combine(self, kept: Tensor) -> Tensor:

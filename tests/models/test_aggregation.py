@@ -1,0 +1,182 @@
+"""Every aggregation: streamed equals one-shot, and each starts and learns as it says."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.aggregation import Aggregation, MeanAggregation
+from models.build import build_model
+from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
+from models.evidence import EvidenceAggregation
+from models.network_config import NetworkConfig
+from models.weighting import WeightedAggregation
+
+NUM_FEATURES, NUM_CLASSES = 16, 5
+
+
+def aggregation_of(kind: str) -> Aggregation:
+    """One with weights that are not special."""
+    torch.manual_seed(0)
+    classification = nn.Linear(NUM_FEATURES, NUM_CLASSES)
+    if kind == "weighting":
+        return WeightedAggregation(classification, num_features=NUM_FEATURES).double()
+    if kind == "evidence":
+        return EvidenceAggregation(classification, num_classes=NUM_CLASSES, num_depths=3).double()
+    return MeanAggregation(classification).double()
+
+
+def looks(count: int) -> tuple[Tensor, Tensor]:
+    """Features and depths of some looks."""
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(count, NUM_FEATURES, generator=generator, dtype=torch.float64)
+    return features * 2, torch.arange(count) % 4
+
+
+@pytest.mark.parametrize("kind", ["mean", "weighting", "evidence"])
+class TestAll:
+    def test_streamed_equals_one_shot(self, kind: str) -> None:
+        """What is said after n looks equals what the training form says of these n looks."""
+        one = aggregation_of(kind)
+        features, depths = looks(7)
+        kept = one.keep(features, depths)
+        after_each = one.combine(kept)
+        for count in range(1, 8):
+            image_of = torch.zeros(count, dtype=torch.int64)
+            whole = one.log_probs(kept[:count], image_of, 1).exp()
+
+            torch.testing.assert_close(after_each[count - 1], whole[0], atol=1e-6, rtol=0)
+
+    def test_images_of_a_step_are_apart(self, kind: str) -> None:
+        """Looks at several images combine as those of each alone, however many each has."""
+        one = aggregation_of(kind)
+        features, depths = looks(9)
+        image_of = torch.tensor([0, 0, 1, 2, 2, 2, 2, 2, 2])
+        kept = one.keep(features, depths)
+        together = one.log_probs(kept, image_of, 3)
+        for image in range(3):
+            mine = kept[image_of == image]
+            alone = one.log_probs(mine, torch.zeros(len(mine), dtype=torch.int64), 1)
+
+            torch.testing.assert_close(together[image], alone[0])
+
+    def test_gradients_by_finite_differences(self, kind: str) -> None:
+        """The training form's gradient is what small steps measure."""
+        one = aggregation_of(kind)
+        features, depths = looks(5)
+        image_of = torch.tensor([0, 0, 0, 1, 1])
+
+        def loss(values: Tensor) -> Tensor:
+            return one.log_probs(one.keep(values, depths), image_of, 2)[:, 1].sum()
+
+        assert torch.autograd.gradcheck(loss, (features.requires_grad_(),))
+
+    def test_single_looks_speak_for_themselves(self, kind: str) -> None:
+        """A look's own log-probabilities are those of the classification module."""
+        one = aggregation_of(kind)
+        features, depths = looks(4)
+
+        found = one.look_log_probs(one.keep(features, depths), NUM_CLASSES)
+
+        torch.testing.assert_close(found, F.log_softmax(one.classification(features), dim=1))
+
+
+class TestWeighting:
+    def test_it_starts_as_the_mean(self) -> None:
+        """A new network with learned weights predicts what the paper's mean predicts."""
+        features = torch.randn(6, 64)
+        depths = torch.zeros(6, dtype=torch.int64)
+        found = []
+        for kind in ("mean", "weighting"):
+            network = NetworkConfig(aggregation=kind)
+            model = build_model("tnet_small", num_classes=4, network=network).eval()
+            other = build_model("tnet_small", num_classes=4).eval()
+            model.aggregation.classification.load_state_dict(
+                other.aggregation.classification.state_dict()
+            )
+            found.append(model.aggregation.combine(model.aggregation.keep(features, depths)))
+
+        torch.testing.assert_close(found[0], found[1])
+
+    def test_a_heavy_look_decides(self) -> None:
+        """Weights are a softmax over looks: at log-weights 0 and log 3 the second counts three quarters."""
+        one = aggregation_of("weighting")
+        logits = torch.tensor([[4.0, 0, 0, 0, 0], [0, 4.0, 0, 0, 0]], dtype=torch.float64)
+        kept = torch.cat([logits, torch.tensor([[0.0], [math.log(3)]])], dim=1)
+
+        found = one.combine(kept)[1]
+
+        torch.testing.assert_close(found, torch.tensor([1.0, 3, 0, 0, 0]).double().softmax(0))
+
+
+class TestEvidence:
+    def test_by_hand(self) -> None:
+        """Two classes, credit 1 and bound 1 at the finest depth: log-odds add up, and nothing falls below -1."""
+        one = EvidenceAggregation(nn.Identity(), num_classes=2, num_depths=1)
+        logits = torch.tensor([[math.log(0.9), math.log(0.1)], [math.log(0.6), math.log(0.4)]])
+
+        found = one.combine(one.keep(logits, torch.zeros(2, dtype=torch.int64)))
+
+        evidence = [
+            math.log(1.8) + math.log(1.2),
+            max(math.log(0.2), -1.0) + math.log(0.8),
+        ]
+        expected = torch.tensor(evidence, dtype=torch.float64).softmax(0)
+        torch.testing.assert_close(found[1], expected, atol=1e-6, rtol=0)
+
+    def test_an_empty_look_says_nothing(self) -> None:
+        """A uniform look leaves the prediction where it was; a mean would water it down."""
+        one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=1)
+        logits = torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 0, 0]])
+
+        found = one.combine(one.keep(logits, torch.zeros(3, dtype=torch.int64)))
+
+        torch.testing.assert_close(found[2], found[0])
+
+    def test_prior_bound_and_credit_learn(self) -> None:
+        """All three have gradients."""
+        one = aggregation_of("evidence")
+        features, depths = looks(8)
+        one.log_probs(one.keep(features * 4, depths), torch.zeros(8, dtype=torch.int64), 1)[
+            0, 2
+        ].backward()
+
+        assert isinstance(one, EvidenceAggregation)
+        for parameter in (one.prior, one.bound, one.credit):
+            assert parameter.grad is not None
+            assert (parameter.grad != 0).all()
+
+    def test_deeper_looks_use_the_last_credit(self) -> None:
+        """With two depths of parameters a look of depth 7 counts like one of depth 1."""
+        one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=2)
+        logits = torch.tensor([[2.0, 0, 0]])
+        near, far = (one.combine(one.keep(logits, torch.tensor([depth]))) for depth in (1, 7))
+
+        torch.testing.assert_close(near, far)
+
+
+class TestCellScores:
+    def test_temperature_starts_as_the_paper(self) -> None:
+        """With its factor at 1 the learned temperature changes nothing; with 20 the policy can be certain."""
+        logits = torch.randn(3, 25)
+        scores = TemperatureSoftmax()
+        torch.testing.assert_close(scores(logits), UnitSoftmax()(logits))
+
+        scores.log_factor.data.fill_(math.log(20))
+        certain = torch.zeros(1, 25)
+        certain[0, 3] = 5.0
+        assert scores(certain).exp().max() > 0.99
+
+    def test_independent_cells_do_not_share(self) -> None:
+        """Raising one cell's logit leaves the others' log-probabilities alone, and each is log sigmoid."""
+        logits = torch.randn(1, 9)
+        before = IndependentCells()(logits)
+        logits[0, 4] += 3
+        after = IndependentCells()(logits)
+
+        assert torch.equal(before[0, :4], after[0, :4])
+        torch.testing.assert_close(after, torch.sigmoid(logits).log())

@@ -11,17 +11,17 @@ import numpy as np
 import tifffile
 
 from actors.model_directory import ModelDirectory, open_model
-from jobs.demo_images import BACKGROUNDS, compose, pyramid_of, write_tiff
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
 from pipeline.manifest import ImageRecord
+from tests.benchmarks.photographs import BACKGROUNDS, compose, pyramid_of, write_tiff
 
 HOME = Path("runs/bench")
 TILE_PX = 256
 
 
 def slides(count: int) -> list[ImageRecord]:
-    """8192 x 8192 JPEG pyramids of the demo's three backgrounds, under `count` names."""
+    """8192 x 8192 JPEG pyramids of three photographs, under `count` names."""
     directory = HOME / "slides"
     directory.mkdir(parents=True, exist_ok=True)
     originals = [_original(directory, index) for index in range(len(BACKGROUNDS))]

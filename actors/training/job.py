@@ -78,7 +78,7 @@ def _start(config: TrainConfig, path: Path) -> ModelDirectory | None:
     name = config.model.start_from
     if name is None:
         return None
-    near = path.parent / name
+    near = (path.parent / name).absolute()  # workers run in directories of their own
     model = open_model(str(near) if near.is_dir() else name)
     if model.config.architecture != config.model.architecture:
         raise ConfigError(

@@ -39,7 +39,10 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
         "model.walk.looks_per_region": [12, 1],
         "training_walk": {},
     },
-    "best first": {"model.walk.selection": "best_first"},
+    "best of each depth": {
+        "model.walk.selection": "top_k_per_depth",
+        "model.walk.looks_per_depth": [13, 11],
+    },
 }
 
 

@@ -59,9 +59,12 @@ class Row:
 def main() -> None:
     """Run what was asked for and print tables for BENCHMARKS.md."""
     asked = _arguments()
-    manifest = _test_manifest(asked.archive, asked.out, asked.limit)
+    manifest = _manifest(asked)
     options = {
-        "model": ("--budget", str(max(asked.budget, BUDGETS[-1]))),
+        "model": (
+            *("--budget", str(max(asked.budget, BUDGETS[-1]))),
+            *(part for change in asked.set for part in ("--set", change)),
+        ),
         "random": ("--budget", str(asked.budget), "--set", "walk.proposals=random"),
         "exhaustive": ("--full-scan",),
     }
@@ -84,21 +87,24 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=25)
     parser.add_argument("--full-image")
     parser.add_argument("--only", default=",".join(ROWS))
-    parser.add_argument("--limit", type=int, help="first so many test images")
+    parser.add_argument("--split", default="test", help="validation, to choose by")
+    parser.add_argument("--limit", type=int, help="first so many images")
+    parser.add_argument("--set", action="append", default=[], help="as of classify, for `model`")
     return parser.parse_args()
 
 
-def _test_manifest(archive: Path, out: Path, limit: int | None) -> Path:
-    """The test rows alone, with absolute paths."""
-    out.mkdir(parents=True, exist_ok=True)
+def _manifest(asked: argparse.Namespace) -> Path:
+    """The rows of one split alone, with absolute paths."""
+    archive: Path = asked.archive
+    asked.out.mkdir(parents=True, exist_ok=True)
     rows = list(csv.DictReader((archive / "manifest.csv").read_text().splitlines()))
-    test = [row for row in rows if row["split"] == "test"][:limit]
-    path = out / "test.csv"
+    chosen = [row for row in rows if row["split"] == asked.split][: asked.limit]
+    path: Path = asked.out / f"{asked.split}.csv"
     with path.open("w", newline="") as file:
         table = csv.DictWriter(file, ["sample_id", "image_path", "label"], extrasaction="ignore")
         table.writeheader()
         table.writerows(
-            {**row, "image_path": str((archive / row["image_path"]).absolute())} for row in test
+            {**row, "image_path": str((archive / row["image_path"]).absolute())} for row in chosen
         )
     return path
 

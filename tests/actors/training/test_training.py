@@ -221,6 +221,23 @@ class TestStages:
         for name, tensor in load_file(expected.weights).items():
             torch.testing.assert_close(state[name], tensor)
 
+    def test_the_model_to_start_from_is_found_from_anywhere(
+        self,
+        manifest: Path,
+        trained: TrainingJob,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """A path relative to the config is absolute in the job: workers run in directories of their own."""
+        (tmp_path / "first").symlink_to(trained.out / "model")
+        config = small_config(manifest)
+        config["model"] = {**config["model"], "start_from": "first"}
+        monkeypatch.chdir(tmp_path)
+        job = job_of(Path(), config, tmp_path / "out")
+
+        assert job.start_from is not None
+        assert job.start_from.path.is_absolute()
+
 
 class TestPaperMode:
     def test_the_papers_recipe_trains(self, manifest: Path, tmp_path: Path) -> None:

@@ -20,10 +20,12 @@ from pipeline.manifest import read_images
 from pipeline.records.summary import readable_bytes
 
 NUM_IMAGES = 24
-SIDE_PX = 8192
+SIDE_PX = 12288
 NUM_NOISE = 30
 TILE_PX = 64
 SEED = 2026
+BUDGET = 76
+"""Looks per image: 64 at the overview, side by side, and a dozen where they point."""
 MODEL = "digits"
 
 
@@ -58,13 +60,13 @@ def demo(
     images: Annotated[int, typer.Option(help="Number of images.", min=1)] = NUM_IMAGES,
     compare: Annotated[bool, typer.Option(help="Scan the same images in full, to compare.")] = True,
 ) -> None:
-    """Make labelled images of 8192 x 8192 pixels, each with a few digits of 28 pixels, and find what most of them are.
+    """Make labelled images of 12288 x 12288 pixels, five digits of 28 pixels in each, and say which prevails.
 
     The model `digits` ships with foveate. The digits in the images are handwritten ones that it never saw.
     """
     with told_plainly():
         manifest = make_archive(directory / "archive", images)
-        looked, status = _classify(manifest, directory / "results")
+        looked, status = _classify(manifest, directory / "results", "--budget", str(BUDGET))
         out.print(f"\nlooking where it matters: {looked.summary}")
         if compare and status == OK:
             scanned, status = _classify(manifest, directory / "full_scan", "--full-scan")
@@ -95,11 +97,14 @@ def make_archive(directory: Path, num_images: int) -> Path:
 def _classify(manifest: Path, results: Path, *options: str) -> tuple[RunFigures, int]:
     command = ["classify", str(manifest), "--model", MODEL, "--out", str(results), *options]
     out.print(f"\n$ foveate {' '.join(command)}")
-    changes = {"walk.selection": "full_scan", "walk.budget": None} if options else {}
+    is_scan = "--full-scan" in options
+    changes = {"walk.budget": None if is_scan else BUDGET}
     status = run(
         ClassifyJob(
             manifest=read_images([str(manifest)]),
-            model=open_model(MODEL).with_changes(changes),
+            model=open_model(MODEL).with_changes(
+                {**changes, "walk.selection": "full_scan"} if is_scan else changes
+            ),
             out=results.absolute(),
             engine=EngineConfig(),
             workers=None,

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 import tifffile
 
-from actors.model_directory import open_model
+from actors.model_directory import ModelDirectory, open_model
 from actors.model_runner import load_runner
+from jobs.new_model import new_config, write_model
+from models.architecture import architecture_named
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import read_images
 from pipeline.walk.image_walk import open_image_walk
@@ -73,14 +75,26 @@ def make_mixed_archive(directory: Path) -> Path:
     return write_manifest(directory / "manifest.csv", images)
 
 
+def untrained(directory: Path) -> ModelDirectory:
+    """A model with random weights that looks at gray values."""
+    if not directory.exists():
+        classes = tuple(str(digit) for digit in range(10))
+        write_model(
+            new_config(architecture_named("tnet_small"), classes, seed=0, bands="luminance"),
+            directory,
+        )
+    return open_model(str(directory))
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int, str]:
     """One run over the mixed archive: manifest, output, exit status, what it said."""
     directory = tmp_path_factory.mktemp("mixed")
     manifest = make_mixed_archive(directory)
     out = directory / "out"
+    model = untrained(directory / "untrained").path
     status, said = finished(
-        "jobs.classify", manifest, "--model", "digits", "--budget", 6, "--out", out
+        "jobs.classify", manifest, "--model", model, "--budget", 6, "--out", out
     )
     return manifest, out, status, said
 
@@ -126,7 +140,7 @@ class TestClassify:
         manifest, out, _, _ = run
         rows = table(out, "predictions").set_index("sample_id")
         glimpses = table(out, "glimpses")
-        model = open_model("digits").with_changes({"walk.budget": 6})
+        model = untrained(manifest.parent / "untrained").with_changes({"walk.budget": 6})
         runner = load_runner(model)
         for record in read_images([str(manifest)]).records:
             if record.sample_id not in (*GOOD, "zarr"):
@@ -189,8 +203,9 @@ class TestClassify:
         before = pd.read_parquet(out / "predictions").set_index("sample_id")
         slide(manifest.parent / "gone.tif", seed=77)
         slide(manifest.parent / "003.tif", 777, 800, seed=78)
+        model = untrained(manifest.parent / "untrained").path
         status, said = finished(
-            "jobs.classify", manifest, "--model", "digits", "--budget", 6, "--out", out
+            "jobs.classify", manifest, "--model", model, "--budget", 6, "--out", out
         )
         after = pd.read_parquet(out / "predictions").set_index("sample_id")
         skipped = [name for name in (*GOOD, "zarr", "torn.tif") if name != "003"]

@@ -14,8 +14,8 @@ from pipeline.benchmarks.sparse_pyramid import BLOCK_PX, SparseLevel
 from pipeline.errors import UsageError
 from pipeline.images.region import Region
 
-SHARD_PX = 2048
-"""Largest side of a shard; smaller levels are one shard, one file."""
+SHARD_TILES = 8
+"""Tiles along a side of a shard, one file. Who reads one tile also reads the index of its shard, 16 bytes a tile."""
 MAX_TIFF_PX = 16384
 """A TIFF is written level by level from memory."""
 
@@ -32,7 +32,8 @@ def write_ome_zarr(path: Path, levels: Sequence[SparseLevel], *, tile_px: int, n
 
 
 def _write_level(group: zarr.Group, name: str, level: SparseLevel, tile_px: int) -> None:
-    shard = min(SHARD_PX, -(-level.side_px // BLOCK_PX) * BLOCK_PX)
+    blocks = min(SHARD_TILES * tile_px, level.side_px) // BLOCK_PX
+    shard = max(1, blocks) * BLOCK_PX
     array = group.create_array(
         name,
         shape=(level.side_px, level.side_px),

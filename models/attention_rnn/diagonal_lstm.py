@@ -27,27 +27,26 @@ class DiagonalLSTM(nn.Module):
 
     def __init__(self, in_channels: int, hidden_channels: int) -> None:
         super().__init__()
-        self.input = nn.Parameter(torch.empty(DIRECTIONS, in_channels, 4 * hidden_channels))
-        self.bias = nn.Parameter(torch.empty(DIRECTIONS, 4 * hidden_channels))
-        self.left = nn.Parameter(torch.empty(DIRECTIONS, hidden_channels, 4 * hidden_channels))
-        self.above = nn.Parameter(torch.empty(DIRECTIONS, hidden_channels, 4 * hidden_channels))
+        gates = 4 * hidden_channels
+        self.input = nn.Parameter(torch.empty(DIRECTIONS, gates, in_channels))
+        self.bias = nn.Parameter(torch.empty(DIRECTIONS, gates))
+        self.left = nn.Parameter(torch.empty(DIRECTIONS, gates, hidden_channels))
+        self.above = nn.Parameter(torch.empty(DIRECTIONS, gates, hidden_channels))
         self.fill()
 
     def fill(self) -> None:
         """Draw weights as torch's own LSTM does: uniform within 1 / sqrt(t)."""
-        bound = 1 / math.sqrt(self.left.shape[1])
+        bound = 1 / math.sqrt(self.left.shape[2])
         for weight in self.parameters():
             nn.init.uniform_(weight, -bound, bound)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, m, n) to (2, m n, B, t): left map, right map, positions row by row."""
-        b, c, m, n = maps.shape
+        """(B, C, m, n) to (2, t, m n, B): left map, right map, positions row by row."""
+        m, n = maps.shape[2:]
         front = wavefront(m, n, maps.device)
-        rows = maps.flatten(2).permute(2, 0, 1)  # (N, B, C)
-        both = torch.stack([rows[front.cells], rows[front.mirrored_cells]])  # (2, N, B, C)
-        projected = torch.baddbmm(self.bias[:, None], both.flatten(1, 2), self.input)
-        projected = projected.view(DIRECTIONS, m * n, b, -1)
-        states: Tensor = DiagonalRecurrence.apply(projected, self.left, self.above, front)
-        left, right = states[0][front.stored], states[1][front.mirrored_stored]
-        first_row = right.new_zeros((n, *right.shape[1:]))
-        return torch.stack([left, torch.cat([first_row, right[:-n]])])
+        columns = maps.flatten(2).permute(1, 2, 0).contiguous()  # (C, N, B)
+        left, right = DiagonalRecurrence.apply(
+            columns, self.input, self.bias, self.left, self.above, front
+        )
+        first_row = right.new_zeros((right.shape[0], n, right.shape[2]))
+        return torch.stack([left, torch.cat([first_row, right[:, :-n]], dim=1)])

@@ -1,155 +1,204 @@
 """The recurrence of the diagonal LSTM, forward and backward, both directions in one product (equations 8 and 9).
 
-z[i, j] = p[i, j] + h[i, j - 1] Wl + h[i - 1, j] Wu;  o, i, f = sigmoid, g = tanh;
+z[i, j] = Wx x[i, j] + b + Wl h[i, j - 1] + Wu h[i - 1, j];  o, i, f = sigmoid, g = tanh;
 c[i, j] = f c[i, j - 1] + i g;  h[i, j] = o tanh(c[i, j]).
 
 The cell state runs along the row only. The paper prints a sigmoid for all four gates; the content gate has a tanh, as
-in PixelRNN, which it follows.
+in PixelRNN, which it follows. Channels are rows of memory and positions its columns: what is done to a gate runs over
+long rows, and everything of a diagonal is done while it is in the processor's cache.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from models.attention_rnn.wavefront import Wavefront
+from models.attention_rnn.wavefront import Diagonal, Wavefront
+
+
+class Weights(NamedTuple):
+    """Of D directions; gates are o, i, f, g."""
+
+    input: Tensor
+    """(D, 4t, C) Wx."""
+    bias: Tensor
+    """(D, 4t) b."""
+    left: Tensor
+    """(D, 4t, t) Wl."""
+    above: Tensor
+    """(D, 4t, t) Wu."""
+
+
+class States(NamedTuple):
+    """What a forward pass leaves: D directions, N cells in diagonal order with the B maps side by side."""
+
+    gates: Tensor
+    """(D, 4t, N B)."""
+    cells: Tensor
+    """(D, t, N B) c."""
+    squashed: Tensor
+    """(D, t, N B) tanh(c)."""
+    hidden: Tensor
+    """(D, t, N B) h."""
 
 
 class DiagonalRecurrence(torch.autograd.Function):
-    """Cells of all maps of a diagonal at once. Second derivatives are not defined.
-
-    Shapes: D directions, N cells in diagonal order, B maps, t hidden channels; gates are o, i, f, g.
-    """
+    """Cells of all maps of a diagonal at once. Second derivatives are not defined."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, projected: Tensor, left: Tensor, above: Tensor, front: Wavefront
+    def forward(
+        ctx: Any,
+        maps: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        left: Tensor,
+        above: Tensor,
+        front: Wavefront,
     ) -> Tensor:
-        """(D, N, B, 4t) projections, twice (D, t, 4t) weights -> (D, N, B, t) hidden states."""
-        gates = projected.clone()
-        hidden = projected.new_empty((*projected.shape[:3], left.shape[1]))
-        cells, squashed = torch.empty_like(hidden), torch.empty_like(hidden)
-        _run(gates, hidden, cells, squashed, left, above, front)
-        ctx.save_for_backward(gates, hidden, cells, squashed, left, above)
-        ctx.front = front
-        return hidden
+        """(C, N, B) maps, positions row by row, to (2, t, N, B) hidden states, row by row of each direction."""
+        weights = Weights(weight, bias, left, above)
+        inputs = torch.stack([maps.index_select(1, order) for order in front.cells]).flatten(2)
+        states = run(inputs, weights, front, maps.shape[2])
+        ctx.save_for_backward(inputs, *weights, *states)
+        ctx.front, ctx.num_maps = front, maps.shape[2]
+        return _reordered(states.hidden, front.stored, maps.shape[2])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
-        """Gradients of projections and of both weights; those are one product each, at the end."""
-        gates, hidden, cells, squashed, left, above = ctx.saved_tensors
-        front: Wavefront = ctx.front
-        through_state, through_cell = _slopes(gates, cells, squashed, front)
-        grads = _run_back(grad_hidden, gates, through_state, through_cell, left, above, front)
+    def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of inputs and weights; those of a weight are one product, at the end."""
+        inputs, *saved = ctx.saved_tensors
+        weights, states, front = Weights(*saved[:4]), States(*saved[4:]), ctx.front
+        b = ctx.num_maps
+        of_hidden = _reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
+        grads = run_back(of_hidden, weights, states, front, b)  # (D, 4t, N B)
+        grad_maps = None
+        if ctx.needs_input_grad[0]:
+            both = torch.bmm(weights.input.mT, grads)  # (D, C, N B)
+            grad_maps = _reordered(both, front.stored, b).sum(dim=0)
         return (
-            grads,
-            _weight_gradient(hidden, front.left, grads),
-            _weight_gradient(hidden, front.above, grads),
+            grad_maps,
+            torch.bmm(grads, inputs.mT),
+            grads.sum(dim=2),
+            torch.bmm(grads, _neighbours(states.hidden, front.left, b).mT),
+            torch.bmm(grads, _neighbours(states.hidden, front.above, b).mT),
             None,
         )
 
 
-def _run(
-    gates: Tensor,
-    hidden: Tensor,
-    cells: Tensor,
-    squashed: Tensor,
-    left: Tensor,
-    above: Tensor,
-    front: Wavefront,
-) -> None:
-    """Turn projections into gates, in place, and fill the other buffers."""
-    t, b = hidden.shape[3], hidden.shape[2]
-    flat_gates, flat_hidden = gates.flatten(1, 2), hidden.flatten(1, 2)  # (D, N B, 4t), (D, N B, t)
+def run(inputs: Tensor, weights: Weights, front: Wavefront, b: int) -> States:
+    """The forward pass over (D, C, N B) inputs of b maps."""
+    d, t = inputs.shape[0], weights.left.shape[2]
+    gates = torch.baddbmm(weights.bias[:, :, None], weights.input, inputs)
+    cells, squashed, hidden = (gates.new_empty(d, t, gates.shape[2]) for _ in range(3))
+    states = States(gates, cells, squashed, hidden)
     for one in front.diagonals:
-        here = slice(one.start, one.stop)
         if one.num_left:
-            _add_product(flat_gates, flat_hidden, left, one.left_start, one.left_from, one.num_left, b)
+            _add_product(gates, weights.left, hidden, _kept(one, b))
         if one.num_above:
-            _add_product(
-                flat_gates, flat_hidden, above, one.above_start, one.above_from, one.num_above, b
-            )
-        gate = gates[:, here]
-        gate[..., : 3 * t].sigmoid_()
-        gate[..., 3 * t :].tanh_()
-        cell = cells[:, here]
-        torch.mul(gate[..., t : 2 * t], gate[..., 3 * t :], out=cell)
-        if one.num_left:
-            kept = slice(one.left_start, one.left_stop)
-            before = slice(one.left_from, one.left_from + one.num_left)
-            cells[:, kept].addcmul_(gates[:, kept, :, 2 * t : 3 * t], cells[:, before])
-        torch.tanh(cell, out=squashed[:, here])
-        torch.mul(gate[..., :t], squashed[:, here], out=hidden[:, here])
+            _add_product(gates, weights.above, hidden, _below(one, b))
+        _advance(states, one, b)
+    return states
 
 
-def _add_product(
-    gates: Tensor, hidden: Tensor, weight: Tensor, to: int, source: int, count: int, b: int
-) -> None:
-    into = gates[:, to * b : (to + count) * b]
-    into.baddbmm_(hidden[:, source * b : (source + count) * b], weight)
+def _advance(states: States, one: Diagonal, b: int) -> None:
+    """From sums to gates, cells and hidden states of one diagonal."""
+    t = states.cells.shape[1]
+    here = slice(one.start * b, one.stop * b)
+    gates, cells, squashed = (
+        states.gates[:, :, here],
+        states.cells[:, :, here],
+        states.squashed[:, :, here],
+    )
+    gates[:, : 3 * t].sigmoid_()
+    gates[:, 3 * t :].tanh_()
+    torch.mul(gates[:, t : 2 * t], gates[:, 3 * t :], out=cells)
+    if one.num_left:
+        kept, before = _kept(one, b)
+        forget = states.gates[:, 2 * t : 3 * t, kept]
+        states.cells[:, :, kept].addcmul_(forget, states.cells[:, :, before])
+    torch.tanh(cells, out=squashed)
+    torch.mul(gates[:, :t], squashed, out=states.hidden[:, :, here])
 
 
-def _slopes(
-    gates: Tensor, cells: Tensor, squashed: Tensor, front: Wavefront
-) -> tuple[Tensor, Tensor]:
-    """What a change of h does to z of o and to c, (D, N, B, 2, t); what one of c does to z of i, f, g, (D, N, B, 3, t)."""
-    o, i, f, g = gates.chunk(4, dim=3)
-    before = _shifted(cells, front.left)
-    of_output = squashed * o * (1 - o)
-    of_state = o * (1 - squashed * squashed)
-    of_cell = torch.stack([g * i * (1 - i), before * f * (1 - f), i * (1 - g * g)], dim=3)
-    return torch.stack([of_output, of_state], dim=3), of_cell
-
-
-def _run_back(
-    grad_hidden: Tensor,
-    gates: Tensor,
-    through_state: Tensor,
-    through_cell: Tensor,
-    left: Tensor,
-    above: Tensor,
-    front: Wavefront,
+def run_back(
+    grad_hidden: Tensor, weights: Weights, states: States, front: Wavefront, b: int
 ) -> Tensor:
-    """(D, N, B, 4t) gradients of the projections."""
-    d, n, b, t = grad_hidden.shape
-    grads = torch.empty_like(gates)
-    split = grads.view(d, n, b, 4, t)
-    forget = gates[..., 2 * t : 3 * t]
-    states = grad_hidden.clone()
-    cells = torch.zeros_like(states)
-    flat_grads, flat_states = grads.flatten(1, 2), states.flatten(1, 2)
-    left_back, above_back = left.mT, above.mT
+    """(D, 4t, N B) gradients of the sums z; (D, t, N B) `grad_hidden` is written to."""
+    grads = torch.empty_like(states.gates)
+    of_cells = torch.zeros_like(grad_hidden)
+    left, above = weights.left.mT.contiguous(), weights.above.mT.contiguous()
     for one in reversed(front.diagonals):
-        here = slice(one.start, one.stop)
-        state, cell = states[:, here], cells[:, here]
-        torch.mul(state, through_state[:, here, :, 0], out=split[:, here, :, 0])
-        cell.addcmul_(state, through_state[:, here, :, 1])
-        torch.mul(cell[:, :, :, None], through_cell[:, here], out=split[:, here, :, 1:])
+        _retreat(grads, grad_hidden, of_cells, states, one, b)
         if one.num_left:
-            kept = slice(one.left_start, one.left_stop)
-            before = slice(one.left_from, one.left_from + one.num_left)
-            torch.mul(cells[:, kept], forget[:, kept], out=cells[:, before])
-            _add_product(
-                flat_states, flat_grads, left_back, one.left_from, one.left_start, one.num_left, b
-            )
+            kept, before = _kept(one, b)
+            _add_product(grad_hidden, left, grads, (before, kept))
         if one.num_above:
-            _add_product(
-                flat_states, flat_grads, above_back, one.above_from, one.above_start, one.num_above, b
-            )
+            below, over = _below(one, b)
+            _add_product(grad_hidden, above, grads, (over, below))
     return grads
 
 
-def _shifted(values: Tensor, source: Tensor) -> Tensor:
-    """(D, N, B, t) values of the neighbours, 0 where there is none."""
-    nothing = values.new_zeros((values.shape[0], 1, *values.shape[2:]))
-    return torch.cat([values, nothing], dim=1).index_select(1, source)
+def _retreat(
+    grads: Tensor, of_hidden: Tensor, of_cells: Tensor, states: States, one: Diagonal, b: int
+) -> None:
+    """From gradients of hidden states and cells of one diagonal to those of its sums, and of the cells before it."""
+    t = of_hidden.shape[1]
+    here, forget = slice(one.start * b, one.stop * b), slice(2 * t, 3 * t)
+    gates, grad, squashed = states.gates[..., here], grads[..., here], states.squashed[..., here]
+    hidden, cells = of_hidden[..., here], of_cells[..., here]
+    torch.mul(hidden, squashed, out=grad[:, :t])
+    cells.add_(torch.ops.aten.tanh_backward(hidden * gates[:, :t], squashed))
+    torch.mul(cells, gates[:, 3 * t :], out=grad[:, t : 2 * t])
+    torch.mul(cells, gates[:, t : 2 * t], out=grad[:, 3 * t :])
+    if one.num_left:
+        kept, before = _kept(one, b)
+        torch.mul(of_cells[..., kept], states.cells[..., before], out=grads[:, forget, kept])
+        torch.mul(of_cells[..., kept], states.gates[:, forget, kept], out=of_cells[..., before])
+    if one.num_left < one.stop - one.start:  # the cell of the first column forgets nothing
+        grads[:, forget, (one.stop - 1) * b : one.stop * b].zero_()
+    torch.ops.aten.sigmoid_backward.grad_input(
+        grad[:, : 3 * t], gates[:, : 3 * t], grad_input=grad[:, : 3 * t]
+    )
+    torch.ops.aten.tanh_backward.grad_input(
+        grad[:, 3 * t :], gates[:, 3 * t :], grad_input=grad[:, 3 * t :]
+    )
 
 
-def _weight_gradient(hidden: Tensor, source: Tensor, grads: Tensor) -> Tensor:
-    """(D, t, 4t)."""
-    seen = _shifted(hidden, source).flatten(1, 2)  # (D, N B, t)
-    return torch.bmm(seen.mT, grads.flatten(1, 2))
+def _kept(one: Diagonal, b: int) -> tuple[slice, slice]:
+    """The columns of the cells with a left neighbour, and of those neighbours."""
+    return _columns(one.left_start, one.left_from, one.num_left, b)
+
+
+def _below(one: Diagonal, b: int) -> tuple[slice, slice]:
+    """The columns of the cells with a neighbour above, and of those neighbours."""
+    return _columns(one.above_start, one.above_from, one.num_above, b)
+
+
+def _columns(to: int, source: int, count: int, b: int) -> tuple[slice, slice]:
+    return slice(to * b, (to + count) * b), slice(source * b, (source + count) * b)
+
+
+def _add_product(into: Tensor, weight: Tensor, values: Tensor, to: tuple[slice, slice]) -> None:
+    """Add a weight times some columns of `values` to other columns of `into`."""
+    target, source = to
+    into[..., target].baddbmm_(weight, values[..., source])
+
+
+def _reordered(values: Tensor, orders: tuple[Tensor, Tensor], b: int) -> Tensor:
+    """(D, t, N B) to (D, t, N, B), the cells of each direction in its own order."""
+    split = values.view(*values.shape[:2], -1, b)
+    return torch.stack(
+        [one.index_select(1, order) for one, order in zip(split, orders, strict=True)]
+    )
+
+
+def _neighbours(values: Tensor, source: Tensor, b: int) -> Tensor:
+    """(D, t, N B) values of the neighbours, 0 where there is none."""
+    count = len(source)
+    split = values.view(*values.shape[:2], count, b)
+    found = split.index_select(2, source.clamp(max=count - 1))
+    return found.index_fill_(2, torch.nonzero(source == count)[:, 0], 0).flatten(2)

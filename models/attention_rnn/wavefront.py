@@ -74,14 +74,10 @@ class Wavefront:
 
     diagonals: tuple[Diagonal, ...]
     """In order."""
-    cells: Tensor
-    """(N,) int64: the row-major index of each stored cell."""
-    stored: Tensor
-    """(N,) int64: where each row-major cell is stored."""
-    mirrored_cells: Tensor
-    """The same as `cells` of the map with its columns reversed."""
-    mirrored_stored: Tensor
-    """The same as `stored` of the map with its columns reversed."""
+    cells: tuple[Tensor, Tensor]
+    """(N,) int64 each: the row-major index of every stored cell, of the map and of the one with columns reversed."""
+    stored: tuple[Tensor, Tensor]
+    """(N,) int64 each: where every row-major cell of the two is stored."""
     left: Tensor
     """(N,) int64: where the left neighbour is stored; N where there is none."""
     above: Tensor
@@ -104,10 +100,8 @@ def wavefront(num_rows: int, num_cols: int, device: torch.device) -> Wavefront:
         above[one.above_start : one.stop] = torch.arange(one.num_above) + one.above_from
     return Wavefront(
         diagonals=plan,
-        cells=order.to(device),
-        stored=order.argsort().to(device),
-        mirrored_cells=mirrored.to(device),
-        mirrored_stored=mirrored.argsort().to(device),
+        cells=(order.to(device), mirrored.to(device)),
+        stored=(order.argsort().to(device), mirrored.argsort().to(device)),
         left=left.to(device),
         above=above.to(device),
     )

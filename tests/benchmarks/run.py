@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.benchmarks import commands, engine, ingest, memory, reading
+from tests.benchmarks import attention, commands, engine, ingest, memory, reading
 from tests.benchmarks.figure import table
 
 ALL = {
+    "attention": attention.figures,
     "engine": engine.figures,
     "commands": commands.figures,
     "memory": memory.figures,

@@ -1,0 +1,107 @@
+"""AttentionRNN: every value of an attention mask is drawn in sight of those before it (AttentionRNN, section 3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.attention_rnn.combination import (
+    Gaussian,
+    IndependentCombination,
+    JointCombination,
+    gaussian_of,
+)
+from models.attention_rnn.diagonal_lstm import DiagonalLSTM
+from models.errors import ModelError
+
+DEFAULT_HIDDEN = 16
+"""t; the paper does not give it."""
+
+
+class AttentionMap(NamedTuple):
+    """One value per position, before the host squashes it to a mask."""
+
+    values: Tensor
+    """(B, 1, m, n): the mean, or a sample of it in training where asked for."""
+    mean: Tensor
+    """(B, 1, m, n)."""
+    std: Tensor
+    """(B, 1, m, n), above 0: how unsure, and how widely a sample explores."""
+
+
+class AttentionRNN(nn.Module):
+    """A mask over a feature map of any size.
+
+    What a host does with the values is its own: a sigmoid (CBAM, PAN's lower layers), a softmax over space (PAN's
+    last layer), (1 + tanh) / 2 (ModularGAN). A sampled value is not fed back into the recurrence, as in equation 8.
+
+    Args:
+        in_channels: C of the maps.
+        hidden_channels: t of the diagonal LSTM.
+        context_channels: C' that the local context makes of C and the query; None: t.
+        context: the local context network, C + query_channels to C' channels of the same m x n; None: one
+            convolution of `context_px`, zeros at the border.
+        context_px: side of that convolution, odd: 1 or 3 in the paper.
+        query_channels: Q of a query vector that is laid beside every position; 0: no query.
+        independent: combine left and right as independent Gaussians (ARNN_ind) instead of by a network (ARNN).
+        sampled: in training, draw the values instead of taking their mean (ARNN~).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        hidden_channels: int = DEFAULT_HIDDEN,
+        context_channels: int | None = None,
+        context: nn.Module | None = None,
+        context_px: int = 3,
+        query_channels: int = 0,
+        independent: bool = False,
+        sampled: bool = False,
+    ) -> None:
+        super().__init__()
+        if context_px % 2 == 0 or context_px < 1:
+            raise ModelError(f"AttentionRNN: context of {context_px} px; wanted an odd number")
+        width = context_channels or hidden_channels
+        self.context = context or nn.Conv2d(
+            in_channels + query_channels, width, context_px, padding=context_px // 2
+        )
+        self.recurrence = DiagonalLSTM(width, hidden_channels)
+        self.left = nn.Conv1d(hidden_channels, 2, 1)
+        self.right = nn.Conv1d(hidden_channels, 2, 1)
+        self.combination: nn.Module = (
+            IndependentCombination() if independent else JointCombination()
+        )
+        self.query_channels = query_channels
+        self.sampled = sampled
+
+    def forward(self, maps: Tensor, query: Tensor | None = None) -> AttentionMap:
+        """(B, C, m, n) maps, (B, Q) queries if it has them.
+
+        Raises:
+            ModelError: if the query is missing, not wanted, or of another width.
+        """
+        b, _, m, n = maps.shape
+        context = self.context(self._with_query(maps, query))
+        left, right = self.recurrence(context).flatten(2)  # (t, m n B) each
+        both: Gaussian = self.combination(
+            gaussian_of(self.left(left)), gaussian_of(self.right(right))
+        )
+        mean, std = (each.view(m, n, b).permute(2, 0, 1)[:, None] for each in both)
+        if self.sampled and self.training:
+            return AttentionMap(mean + std * torch.randn_like(std), mean, std)
+        return AttentionMap(mean, mean, std)
+
+    def _with_query(self, maps: Tensor, query: Tensor | None) -> Tensor:
+        found = 0 if query is None else query.shape[1]
+        if found != self.query_channels:
+            raise ModelError(
+                f"AttentionRNN: a query of {found} channels, wanted {self.query_channels}"
+            )
+        if query is None:
+            return maps
+        b, _, m, n = maps.shape
+        spread = query[:, :, None, None].expand(b, found, m, n)
+        return torch.cat([maps, spread], dim=1)  # (B, C + Q, m, n)

@@ -10,6 +10,7 @@ from torch import nn
 from models import bagnet, small
 from models.aggregation import Aggregation, MeanAggregation
 from models.architecture import architecture_named
+from models.attention_rnn.location import BLOCK_GAMMA, RecurrentLocation
 from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.depth_location import DepthLocation
 from models.errors import ModelError
@@ -83,10 +84,14 @@ def assemble(
 def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=bagnet.BagNetFeatures(num_bands=num_bands, grid=5, dropout=0.5),
-        location=ContextLocation(
-            cell_channels=bagnet.CELL_CHANNELS,
-            context_channels=bagnet.NUM_FEATURES,
-            hidden_channels=512,
+        location=_location(
+            network,
+            bagnet.CELL_CHANNELS,
+            lambda: ContextLocation(
+                cell_channels=bagnet.CELL_CHANNELS,
+                context_channels=bagnet.NUM_FEATURES,
+                hidden_channels=512,
+            ),
         ),
         cell_scores=_cell_scores(network),
         positional_encoding=ConcatenatedEncoding(num_features=bagnet.NUM_FEATURES),
@@ -111,7 +116,11 @@ def _tnet_fmow(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet
         feature_extraction=efficientnet.EfficientNetFeatures(
             num_bands=num_bands, grid=3, drop_connect=0.3
         ),
-        location=squeeze_location.SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
+        location=_location(
+            network,
+            efficientnet.CELL_CHANNELS,
+            lambda: squeeze_location.SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
+        ),
         cell_scores=_cell_scores(network),
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
@@ -137,8 +146,12 @@ def _efficientnet_b0(num_classes: int, num_bands: int, network: NetworkConfig) -
 def _tnet_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=small.SmallFeatures(num_bands=num_bands, num_depths=network.num_depths),
-        location=DepthLocation(
-            cell_channels=small.CELL_CHANNELS, hidden_channels=64, num_depths=network.num_depths
+        location=_location(
+            network,
+            small.CELL_CHANNELS,
+            lambda: DepthLocation(
+                cell_channels=small.CELL_CHANNELS, hidden_channels=64, num_depths=network.num_depths
+            ),
         ),
         cell_scores=_cell_scores(network),
         positional_encoding=None,  # where a small thing lies does not say what it is
@@ -153,6 +166,17 @@ def _cnn_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet
         cell_scores=nn.Identity(),
         positional_encoding=None,
         aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1),
+    )
+
+
+def _location(
+    network: NetworkConfig, cell_channels: int, own: Callable[[], nn.Module]
+) -> nn.Module:
+    if network.location == "own":
+        return own()
+    gamma = BLOCK_GAMMA if network.location == "block_attention_rnn" else 1
+    return RecurrentLocation(
+        cell_channels=cell_channels, num_depths=network.num_depths, gamma=gamma
     )
 
 

@@ -8,11 +8,13 @@ from typing import Literal, TypeAlias
 import torch
 from torch import nn
 
+from models.attention_rnn.diagonal_lstm import DiagonalLSTM
 from models.depth_layers import DepthConv2d, DepthLinear
 from models.location import Coordinates
 from models.weighting import WeightedAggregation
 
 Scheme: TypeAlias = Literal["glorot", "fan_out", "fan_in"]
+Filled: TypeAlias = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 _TRUNCATION = 0.87962566103423978
 """Standard deviation of a unit normal cut at two; TensorFlow divides by it."""
@@ -31,9 +33,9 @@ def initialise(model: nn.Module, *, seed: int, scheme: Scheme) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in model.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, Filled):
                 _fill(module, scheme)
-            if isinstance(module, DepthConv2d | DepthLinear):
+            if isinstance(module, DepthConv2d | DepthLinear | DiagonalLSTM):
                 module.fill()
         for module in model.modules():
             if isinstance(module, Coordinates):  # they start as the coordinates themselves
@@ -43,7 +45,7 @@ def initialise(model: nn.Module, *, seed: int, scheme: Scheme) -> None:
                 module.start_as_mean()
 
 
-def _fill(module: nn.Conv2d | nn.Linear, scheme: Scheme) -> None:
+def _fill(module: Filled, scheme: Scheme) -> None:
     if scheme == "glorot":
         nn.init.xavier_normal_(module.weight)
     elif scheme == "fan_in":
@@ -54,8 +56,8 @@ def _fill(module: nn.Conv2d | nn.Linear, scheme: Scheme) -> None:
         fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
         std = math.sqrt(2 / fan_out) / _TRUNCATION
         nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
-    else:
-        bound = math.sqrt(1 / module.out_features)
+    else:  # linear, or a convolution of one position
+        bound = math.sqrt(1 / module.weight.shape[0])
         nn.init.uniform_(module.weight, -bound, bound)
     if module.bias is not None:
         nn.init.zeros_(module.bias)

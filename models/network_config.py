@@ -12,6 +12,8 @@ from models.errors import ModelError
 class NetworkConfig:
     """What the paper leaves no choice in, and we do. The defaults are the paper."""
 
+    location: Literal["own", "attention_rnn", "block_attention_rnn"] = "own"
+    """The architecture's own location module; AttentionRNN over the cells of a look; or its block form."""
     cell_scores: Literal["unit_softmax", "temperature_softmax", "independent"] = "unit_softmax"
     """Logits of unit length through a softmax (the paper); the same with a learned temperature; or every cell for
     itself, the log-probability that a look there tells something."""

@@ -42,8 +42,7 @@ class AttentionRNN(nn.Module):
         hidden_channels: t of the diagonal LSTM.
         context_channels: C' that the local context makes of C and the query; None: t.
         context: the local context network, C + query_channels to C' channels of the same m x n; None: one
-            convolution of `context_px`, zeros at the border.
-        context_px: side of that convolution, odd: 1 or 3 in the paper.
+            3 x 3 convolution, zeros at the border. The paper also has 1 x 1, and names a U-Net.
         query_channels: Q of a query vector that is laid beside every position; 0: no query.
         independent: combine left and right as independent Gaussians (ARNN_ind) instead of by a network (ARNN).
         sampled: in training, draw the values instead of taking their mean (ARNN~).
@@ -56,18 +55,13 @@ class AttentionRNN(nn.Module):
         hidden_channels: int = DEFAULT_HIDDEN,
         context_channels: int | None = None,
         context: nn.Module | None = None,
-        context_px: int = 3,
         query_channels: int = 0,
         independent: bool = False,
         sampled: bool = False,
     ) -> None:
         super().__init__()
-        if context_px % 2 == 0 or context_px < 1:
-            raise ModelError(f"AttentionRNN: context of {context_px} px; wanted an odd number")
         width = context_channels or hidden_channels
-        self.context = context or nn.Conv2d(
-            in_channels + query_channels, width, context_px, padding=context_px // 2
-        )
+        self.context = context or nn.Conv2d(in_channels + query_channels, width, 3, padding=1)
         self.recurrence = DiagonalLSTM(width, hidden_channels)
         self.left = nn.Conv1d(hidden_channels, 2, 1)
         self.right = nn.Conv1d(hidden_channels, 2, 1)

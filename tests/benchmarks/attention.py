@@ -99,7 +99,7 @@ def column_loop(layer: DiagonalLSTM, maps: Tensor) -> Tensor:
 
 
 def _columns(layer: DiagonalLSTM, maps: Tensor, direction: int) -> Tensor:
-    b, c, m, n = maps.shape
+    b, _, m, n = maps.shape
     skewed = torch.cat([F.pad(maps[:, :, i : i + 1], (i, m - 1 - i)) for i in range(m)], dim=2)
     weight, bias = layer.input[direction], layer.bias[direction]
     projected = F.conv2d(skewed, weight[:, :, None, None], bias)  # (B, 4t, m, m + n - 1)

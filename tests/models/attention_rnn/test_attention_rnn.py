@@ -15,6 +15,7 @@ from models.errors import ModelError
 
 
 def maps(m: int = 5, n: int = 7, *, c: int = 4, b: int = 2) -> torch.Tensor:
+    """(B, C, m, n), always the same."""
     return torch.randn(b, c, m, n, generator=torch.Generator().manual_seed(1))
 
 

@@ -14,6 +14,7 @@ SHAPES = [(3, 5, 1), (5, 3, 2), (1, 4, 2), (4, 1, 1), (1, 1, 1), (7, 7, 3), (2, 
 
 
 def case(m: int, n: int, b: int, *, t: int = 5) -> tuple[DiagonalLSTM, Tensor]:
+    """A layer with biases, and maps, in double precision."""
     torch.manual_seed(m * 100 + n)
     layer = DiagonalLSTM(3, t).double()
     return layer, torch.randn(b, 3, m, n, dtype=torch.double, requires_grad=True)

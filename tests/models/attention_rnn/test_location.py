@@ -1,0 +1,74 @@
+"""AttentionRNN in the place of TNet's location module."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from models.build import build_model
+from models.network_config import NetworkConfig
+
+KINDS = ["attention_rnn", "block_attention_rnn"]
+
+
+def network(kind: str, *, num_depths: int = 3) -> NetworkConfig:
+    """The paper's network but for its location module."""
+    return NetworkConfig(location=kind, num_depths=num_depths)  # type: ignore[arg-type]
+
+
+class TestRecurrentLocation:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize(
+        ("name", "base", "grid"), [("tnet_small", 96, 7), ("tnet_fmow", 224, 3)]
+    )
+    def test_every_architecture_takes_it(self, kind: str, name: str, base: int, grid: int) -> None:
+        """A look has one log-probability per cell, and its gradient reaches the module."""
+        model = build_model(name, num_classes=4, network=network(kind))
+        look = model.look(torch.rand(2, 3, base, base), torch.tensor([[0, 0, 0], [1, 1, 1]]))
+        look.cell_log_probs[:, 0].sum().backward()
+
+        assert look.cell_log_probs.shape == (2, grid * grid)
+        assert model.location is not None
+        for weight in model.location.parameters():
+            assert weight.grad is not None
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_seed_gives_the_weights(self, kind: str) -> None:
+        """The same seed gives the same location module, another seed another."""
+        one, same, other = (
+            build_model("tnet_small", num_classes=3, network=network(kind), seed=seed).state_dict()
+            for seed in (1, 1, 2)
+        )
+
+        names = [
+            name
+            for name in one
+            if name.startswith("location.") and one[name].numel() > 1 and one[name].any()
+        ]
+        assert any("recurrence" in name for name in names)
+        for name in names:
+            assert torch.equal(one[name], same[name])
+            assert not torch.equal(one[name], other[name])
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_answer_does_not_depend_on_its_batch(self, kind: str) -> None:
+        """Cells of a window are scored to the last bit alike beside other windows and at another place."""
+        model = build_model("tnet_small", num_classes=3, network=network(kind)).eval()
+        windows, places = torch.rand(8, 3, 96, 96), torch.zeros(8, 3, dtype=torch.int64)
+        others = torch.rand(8, 3, 96, 96)
+        others[5] = windows[2]
+        with torch.inference_mode():
+            one = model.look(windows, places).cell_logits[2]
+            other = model.look(others, places).cell_logits[5]
+
+        assert torch.equal(one, other)
+
+    def test_the_depth_of_the_look_counts(self) -> None:
+        """The same window is scored differently at another depth; depths beyond the last count as the last."""
+        model = build_model("tnet_small", num_classes=3, network=network("attention_rnn")).eval()
+        windows = torch.rand(1, 3, 96, 96).expand(4, -1, -1, -1)
+        depths = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 0, 2], [0, 0, 9]])
+        found = model.look(windows, depths).cell_logits
+
+        assert not torch.allclose(found[0], found[1])
+        torch.testing.assert_close(found[2], found[3])

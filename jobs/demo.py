@@ -24,8 +24,8 @@ SIDE_PX = 12288
 NUM_NOISE = 30
 TILE_PX = 64
 SEED = 2026
-BUDGET = 76
-"""Looks per image: 64 at the overview, side by side, and a dozen where they point."""
+BUDGET = 80
+"""Looks per image: 64 at the overview, side by side, and sixteen where they point."""
 MODEL = "digits"
 
 

@@ -12,7 +12,8 @@ _LOW, _HIGH = 0.05, 20.0
 def fit_temperature(log_probs: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     """The temperature T for which softmax(log p / T) has the least cross-entropy.
 
-    The loss is convex in 1 / T, so a golden-section search finds it.
+    One image more is taken to be of any class, as in Platt's scaling: where all answers are right, plain
+    cross-entropy would ask for certainty. The loss is convex in 1 / T, so a golden-section search finds it.
 
     Args:
         log_probs: (N, K) log-probabilities of images that were not learned from.
@@ -22,11 +23,20 @@ def fit_temperature(log_probs: NDArray[np.float64], labels: NDArray[np.int64]) -
     ratio = (np.sqrt(5) - 1) / 2
     for _ in range(100):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if cross_entropy(left * log_probs, labels) < cross_entropy(right * log_probs, labels):
+        if smoothed_loss(left * log_probs, labels) < smoothed_loss(right * log_probs, labels):
             high = right
         else:
             low = left
     return float(2 / (low + high))
+
+
+def smoothed_loss(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    """Cross-entropy where every label has the share 1 / (N + 1) of its certainty spread over all classes."""
+    share = 1 / (len(labels) + 1)
+    of_any = np.mean(
+        [cross_entropy(logits, np.full_like(labels, k)) for k in range(logits.shape[1])]
+    )
+    return (1 - share) * cross_entropy(logits, labels) + share * float(of_any)
 
 
 def cross_entropy(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

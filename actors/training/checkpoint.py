@@ -30,8 +30,8 @@ class Progress:
     """The same, counted within the stage."""
     best_epoch: int | None = None
     """Best epoch of the stage so far, counted over all stages."""
-    best_value: float | None = None
-    """Its validation metric; larger is better."""
+    best_value: tuple[float, ...] | None = None
+    """Its validation metric, and what decides between equals; larger is better."""
 
     def next_epoch(self) -> Progress:
         """After one more epoch of the same stage."""

@@ -136,11 +136,11 @@ class Training:
         best = self.progress.best_value
         return replace(figures, is_best=best is None or self._metric(figures) > best)
 
-    def _metric(self, figures: EpochFigures) -> float:
-        """Larger is better."""
+    def _metric(self, figures: EpochFigures) -> tuple[float, ...]:
+        """Larger is better; of epochs with as many right answers, the one with the smaller loss."""
         if self._job.config.early_stopping.metric == "loss":
-            return -figures.validation_loss
-        return figures.validation_accuracy
+            return (-figures.validation_loss,)
+        return (figures.validation_accuracy, -figures.validation_loss)
 
     def _is_stalled(self) -> bool:
         patience, best = self._job.config.early_stopping.patience, self.progress.best_epoch

@@ -10,6 +10,7 @@ from actors.training.calibration import (
     cross_entropy,
     expected_calibration_error,
     fit_temperature,
+    smoothed_loss,
 )
 
 
@@ -34,10 +35,19 @@ class TestTemperature:
     def test_no_temperature_of_a_fine_grid_is_better(self) -> None:
         """The fitted temperature has the least cross-entropy of all."""
         log_probs, labels = drawn(500, 2.0)
-        best = cross_entropy(log_probs / fit_temperature(log_probs, labels), labels)
+        best = smoothed_loss(log_probs / fit_temperature(log_probs, labels), labels)
 
         for tried in np.geomspace(0.06, 19, 400):
-            assert best <= cross_entropy(log_probs / tried, labels) + 1e-9
+            assert best <= smoothed_loss(log_probs / tried, labels) + 1e-9
+
+    def test_a_hundred_right_answers_are_not_certainty(self) -> None:
+        """Where all of N are right, confidence becomes about that of N + 1 with one of any class."""
+        labels = np.arange(100) % 4
+        log_probs = log_softmax(np.eye(4)[labels] * 3, axis=1)
+
+        sure = softmax(log_probs / fit_temperature(log_probs, labels), axis=1).max(axis=1)
+
+        assert sure == pytest.approx(1 - 0.75 / 101, abs=1e-3)
 
     def test_cross_entropy_is_the_mean_of_minus_log_p(self) -> None:
         """By hand: p = 3/4 of the true class twice and 1/4 once."""

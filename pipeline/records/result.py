@@ -16,6 +16,7 @@ from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
 from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import LevelCost, header_cost, level_costs
+from pipeline.records.running_cost import CostSoFar, RunningCost
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse
@@ -86,8 +87,8 @@ class GlimpseRow:
     """Prediction after this look."""
     confidence_so_far: float | None
     """Its probability."""
-    bytes_so_far: int
-    """Bytes of the header and of the different tiles of the looks up to this one."""
+    cost_so_far: CostSoFar
+    """Of the header and of the looks up to this one."""
     status: Literal["ok", "partial", "failed"]
     """`partial`: some of its tiles show background because they could not be read."""
     error: str | None
@@ -179,16 +180,13 @@ def _glimpse_rows(
     """Good and failed looks in the order of their choosing."""
     rows: list[GlimpseRow] = []
     failures = list(image.traversal.failed_looks)
-    seen: set[TileKey] = set()
-    num_bytes = image.tiles.source.header.transferred_bytes
+    cost = RunningCost(image.pyramid, image.tiles.source.header, acquisitions)
     for index, look in enumerate(image.traversal.looks):
         while failures and failures[0].after <= index:
             gone = failures.pop(0)
-            rows.append(_failed_row(len(rows), gone.glimpse, gone.error, num_bytes))
+            rows.append(_failed_row(len(rows), gone.glimpse, gone.error, cost.so_far))
         trace = image.traces[look.glimpse.position]
-        fresh = [key for key in trace.plan.tiles if key not in seen and key in acquisitions]
-        seen.update(fresh)
-        num_bytes += sum(acquisitions[key].transferred_bytes for key in fresh)
+        cost.add(trace)
         rows.append(
             GlimpseRow(
                 order=len(rows),
@@ -196,26 +194,26 @@ def _glimpse_rows(
                 level=trace.plan.level,
                 class_index_so_far=int(so_far[index].argmax()),
                 confidence_so_far=float(so_far[index].max()),
-                bytes_so_far=num_bytes,
+                cost_so_far=cost.so_far,
                 status="partial" if trace.num_failed_tiles else "ok",
                 error=None,
             )
         )
     rows.extend(
-        _failed_row(len(rows) + i, gone.glimpse, gone.error, num_bytes)
+        _failed_row(len(rows) + i, gone.glimpse, gone.error, cost.so_far)
         for i, gone in enumerate(failures)
     )
     return tuple(rows)
 
 
-def _failed_row(order: int, glimpse: Glimpse, error: str, bytes_so_far: int) -> GlimpseRow:
+def _failed_row(order: int, glimpse: Glimpse, error: str, so_far: CostSoFar) -> GlimpseRow:
     return GlimpseRow(
         order=order,
         glimpse=glimpse,
         level=None,
         class_index_so_far=None,
         confidence_so_far=None,
-        bytes_so_far=bytes_so_far,
+        cost_so_far=so_far,
         status="failed",
         error=error,
     )

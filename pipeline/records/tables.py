@@ -49,6 +49,11 @@ GLIMPSES = pa.schema(
         ("label_so_far", pa.string()),
         ("confidence_so_far", pa.float64()),
         ("bytes_so_far", pa.int64()),
+        ("requested_bytes_so_far", pa.int64()),
+        ("requests_so_far", pa.int64()),
+        ("tiles_so_far", pa.int64()),
+        ("pixels_so_far", pa.int64()),
+        ("native_pixels_so_far", pa.int64()),
         ("status", pa.string()),
         ("error", pa.string()),
     ]
@@ -173,7 +178,7 @@ def _image_row(record: ImageRecord, pyramid: Pyramid) -> dict[str, object]:
 
 
 def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) -> dict[str, object]:
-    glimpse, index = row.glimpse, row.class_index_so_far
+    glimpse, index, cost = row.glimpse, row.class_index_so_far, row.cost_so_far
     return {
         "sample_id": sample_id,
         "order": row.order,
@@ -187,7 +192,12 @@ def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) ->
         "cell_probability": math.exp(glimpse.cell_log_prob),
         "label_so_far": None if index is None else class_names[index],
         "confidence_so_far": row.confidence_so_far,
-        "bytes_so_far": row.bytes_so_far,
+        "bytes_so_far": cost.transferred_bytes,
+        "requested_bytes_so_far": cost.requested_bytes,
+        "requests_so_far": cost.requests,
+        "tiles_so_far": cost.tiles,
+        "pixels_so_far": cost.pixels,
+        "native_pixels_so_far": cost.native_pixels,
         "status": row.status,
         "error": row.error,
     }

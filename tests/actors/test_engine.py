@@ -105,6 +105,29 @@ class TestEngine:
         for record in archive[:4]:
             assert facts(results[record.sample_id]) == facts(alone(record, plan, runner))
 
+    @pytest.mark.parametrize("changes", CHANGES)
+    def test_the_last_look_has_cost_what_the_ledger_says(
+        self, archive: list[ImageRecord], model: ModelDirectory, runner: ModelRunner, changes: str
+    ) -> None:
+        """Running costs grow from look to look and end at the sums of the ledger."""
+        plan = model.with_changes(CHANGES[changes]).config.plan
+        # Tiles that only the search for tissue read belong to the ledger, and to no look.
+        plan = replace(plan, walk=replace(plan.walk, foreground="none"))
+        result = alone(archive[3], plan, runner)
+        costs = [row.cost_so_far for row in result.glimpses]
+        native = [cost for cost in result.ledger if cost.level == 0]
+
+        for name in ("transferred_bytes", "requested_bytes", "requests", "tiles", "pixels"):
+            values = [getattr(cost, name) for cost in costs]
+            assert values == sorted(values)
+        last = costs[-1]
+        assert last.transferred_bytes == sum(c.acquisition.transferred_bytes for c in result.ledger)
+        assert last.requested_bytes == sum(c.acquisition.requested_bytes for c in result.ledger)
+        assert last.requests == sum(c.acquisition.num_requests for c in result.ledger)
+        assert last.tiles == sum(c.tiles_read for c in result.ledger)
+        assert last.pixels == sum(c.pixels_read for c in result.ledger)
+        assert last.native_pixels == sum(c.pixels_read for c in native)
+
     def test_one_bad_image_harms_no_other(
         self, archive: list[ImageRecord], model: ModelDirectory, runner: ModelRunner, tmp_path: Path
     ) -> None:

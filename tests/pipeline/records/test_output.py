@@ -14,6 +14,7 @@ from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
+from pipeline.records.running_cost import CostSoFar
 from pipeline.records.tables import TABLES
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
@@ -38,7 +39,14 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
             level=0,
             class_index_so_far=label,
             confidence_so_far=0.75,
-            bytes_so_far=100 * order,
+            cost_so_far=CostSoFar(
+                transferred_bytes=100 * order,
+                requested_bytes=90 * order,
+                requests=order,
+                tiles=order,
+                pixels=order,
+                native_pixels=0,
+            ),
             status="ok",
             error=None,
         )

@@ -27,10 +27,15 @@ MAX_TRAINING_WORKERS = 4
 def connected(address: str | None, *, shows_logs: bool = True) -> Iterator[None]:
     """Connect to `address`, or to RAY_ADDRESS (set inside `ray job submit`), or start Ray on this machine.
 
+    Within another `connected`, that one's is used: a job of several runs starts Ray once.
+
     Args:
         address: of a cluster.
         shows_logs: whether what workers print appears here.
     """
+    if ray.is_initialized():
+        yield
+        return
     target = address or os.environ.get("RAY_ADDRESS")
     if target is None:
         for name, value in _LOCAL_RAY.items():

@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.ops import SqueezeExcitation
 
 from models.architecture import architecture_named
-from models.build import assemble
+from models.build import PAPER, assemble
 from models.features import Features
+from models.network_config import NetworkConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,17 @@ def num_multiplications(
     return cost.of_walk(1 + num_locations, num_scored if architecture.grid else 0)
 
 
-def look_cost(name: str, *, num_classes: int, num_bands: int, input_px: int) -> LookCost:
+def look_cost(
+    name: str,
+    *,
+    num_classes: int,
+    num_bands: int,
+    input_px: int,
+    network: NetworkConfig = PAPER,
+) -> LookCost:
     """Counted by running the network on a device without data."""
     with torch.device("meta"):
-        model = assemble(name, num_classes=num_classes, num_bands=num_bands).eval()
+        model = assemble(name, num_classes=num_classes, num_bands=num_bands, network=network).eval()
         image = torch.empty(1, num_bands, input_px, input_px)
         position = torch.zeros(1, 3, dtype=torch.int64)
         depth = position[:, 2]

@@ -38,6 +38,15 @@ class LayeredSource(Source):
             return self._finest.scan_bytes(level)
         return self._overviews.scan_bytes(self._moved(level))
 
+    def stored_bytes(self, keys: Sequence[TileKey]) -> int | None:
+        """From the index of the file that holds each."""
+        own = [key for key in keys if key.level < self._num_own]
+        others = [
+            key._replace(level=self._moved(key.level)) for key in keys if key.level >= self._num_own
+        ]
+        near, far = self._finest.stored_bytes(own), self._overviews.stored_bytes(others)
+        return None if near is None or far is None else near + far
+
     def close(self) -> None:
         """Close both files."""
         self._finest.close()

@@ -55,6 +55,12 @@ class RangedSource(Source, Generic[P]):
             own = [None if one is None else next(pieces) for one in plan.wanted]
             yield self._answer(plan, own, waited_s)
 
+    def stored_bytes(self, keys: Sequence[TileKey]) -> int | None:
+        """From the index; bytes that tiles share count once."""
+        plans = [self._plan(key, tile_region(self.pyramid, key)) for key in keys]
+        wanted = {one for plan in plans for one in plan.wanted if one is not None}
+        return sum(one.count or 0 for one in wanted)
+
     def close(self) -> None:
         """Reads under way finish."""
         self._storage.close()

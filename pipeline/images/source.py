@@ -49,6 +49,15 @@ class Source(ABC):
     def scan_bytes(self, level: int) -> int | None:
         """Encoded bytes of all stored tiles of a level, without reading them; None where no index says it."""
 
+    def stored_bytes(self, keys: Sequence[TileKey]) -> int | None:
+        """Encoded bytes of some tiles, without reading them; None where no index says it.
+
+        Raises:
+            StorageError: if an index of them cannot be read.
+        """
+        del keys
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Give back handles. Reading afterwards is answered by `FailedTile`. Closing twice is no error."""

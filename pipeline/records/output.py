@@ -58,7 +58,8 @@ class Output:
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of a table."""
-        read: pa.Table = self._dataset(table).to_table(columns=columns)
+        wanted = None if columns is None else list(columns)
+        read: pa.Table = self._dataset(table).to_table(columns=wanted)
         return read
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:

@@ -90,6 +90,23 @@ class ZarrSource(Source):
         found = self._levels[level]
         return stored_bytes(found.layout, Path(self._storage.uri) / found.path)
 
+    def stored_bytes(self, keys: Sequence[TileKey]) -> int | None:
+        """From the indexes of shards, which are read for it, or from the sizes of files that are chunks."""
+        chunks = [
+            one for own in locate(keys, self._levels, self._indexes, self._storage) for one in own
+        ]
+        wanted = {one.wanted for one in chunks if one.wanted is not None}
+        sizes = [self._size_of(one) for one in wanted]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    def _size_of(self, wanted: ByteRange) -> int | None:
+        if wanted.count is not None:
+            return wanted.count
+        if self._storage.is_far:
+            return None
+        path = Path(self._storage.uri) / wanted.key
+        return path.stat().st_size if path.exists() else 0
+
     def close(self) -> None:
         """Reading afterwards fails."""
         self._storage.close()

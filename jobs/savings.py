@@ -1,0 +1,274 @@
+"""foveate savings: what looking where it matters saved, at every budget, against reading more and looking elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from actors.engine_config import EngineConfig
+from actors.model_directory import ModelDirectory, open_model
+from jobs.classify import ClassifyJob, parse_changes, run
+from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from pipeline.errors import ImageError, UsageError
+from pipeline.images.foreground import ForegroundKind
+from pipeline.manifest import ImageRecord, Manifest, read_images
+from pipeline.records.output import Output
+from pipeline.records.run import write_text
+from pipeline.savings.audit import AuditRow, audit, sample_of
+from pipeline.savings.budgets import parse_budgets, parse_share
+from pipeline.savings.measure import WALKS, Measure, Way
+from pipeline.savings.page import render_savings
+from pipeline.savings.summary import summarise
+from pipeline.savings.tables import write_savings
+from pipeline.savings.unread import Unread, count_unread
+from pipeline.savings.walked import WorkPerLook, measures_of
+
+NUM_READERS = 16
+"""Images whose index is looked at at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsJob:
+    """Everything that was asked for, checked."""
+
+    attention: ClassifyJob
+    """The walk at the largest budget; its tables lie in the directory itself."""
+    budgets: tuple[int, ...]
+    """Looks per image to compare at, smallest first."""
+    compared: tuple[Way, ...]
+    """Other walks to take."""
+    foreground: ForegroundKind
+    """Of the tiles that someone who knows where tissue is would read."""
+    audited: tuple[ImageRecord, ...]
+    """Images to scan in full."""
+
+    def run_of(self, way: Way) -> ClassifyJob:
+        """The classification that a way stands for."""
+        job = self.attention
+        if way == "attention":
+            return job
+        changes: dict[str, Any] = {"walk.proposals": way}
+        manifest = job.manifest
+        if way == "full_scan":
+            changes = {"walk.selection": "full_scan", "walk.budget": None}
+            manifest = Manifest(records=self.audited)
+        return replace(
+            job,
+            model=job.model.with_changes(changes),
+            manifest=manifest,
+            out=job.out / "ways" / way,
+        )
+
+
+def savings(
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Files, globs, directories, or one manifest (CSV or Parquet)."),
+    ],
+    model: Annotated[str, typer.Option(help="A model directory, or the name of one that ships.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the tables.")],
+    budgets: Annotated[str, typer.Option(help="Looks per image to compare at.")] = "1,2,4,8,16",
+    compare: Annotated[
+        str, typer.Option(help="Other walks to take: random, centre, both, or none.")
+    ] = "random,centre",
+    audit_share: Annotated[
+        str | None, typer.Option("--audit", help="Share of the images to scan in full, e.g. 5%.")
+    ] = None,
+    scan_sample: Annotated[
+        int, typer.Option(help="Images to scan in full at least, for its time.", min=0)
+    ] = 1,
+    foreground: Annotated[
+        str, typer.Option(help="Also count the tiles with `tissue` or `valid` data; `none`: not.")
+    ] = "valid",
+    seed: Annotated[int, typer.Option(help="Of the choice of images to scan.", min=0)] = 0,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the model's config, as in classify.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1)] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
+) -> None:
+    """Measure what attention saves.
+
+    One walk at the largest budget holds all smaller ones. Beside it: as many looks by chance and at the centre, the
+    tiles with something to see, and everything. Writes savings/, savings_summary/, audit/ and savings.md beside the
+    tables of classify. Run it again to resume.
+    """
+    with told_plainly():
+        found = parse_budgets(budgets)
+        records = read_images(images)
+        opened = open_model(model).with_changes(
+            {**parse_changes(changes or []), "walk.budget": found[-1], "walk.stop_at": None}
+        )
+        _refuse_unknown_labels(records.records, opened.config.class_names)
+        job = SavingsJob(
+            attention=ClassifyJob(
+                manifest=records,
+                model=opened,
+                out=out_dir.absolute(),
+                engine=EngineConfig(),
+                workers=workers,
+                address=address,
+                arguments=("foveate", *sys.argv[1:]),
+            ),
+            budgets=found,
+            compared=_walks(compare),
+            foreground=_foreground(foreground),
+            audited=_audited(records.records, audit_share, scan_sample, seed),
+        )
+        status = run_savings(job)
+    sys.exit(status)
+
+
+def run_savings(job: SavingsJob) -> int:
+    """Take the walks that were not taken yet, and write the tables; returns the worst exit status of them."""
+    from jobs.cluster import connected  # not above: it loads Ray
+
+    status = OK
+    with connected(job.attention.address):
+        for way in (*WALKS, "full_scan"):
+            if way in ("attention", *job.compared) or (way == "full_scan" and job.audited):
+                err.print(f"\n{_TITLES[way]}")
+                status = max(status, run(job.run_of(way)))
+                if status not in (OK, SOME_FAILED):
+                    return status
+    measures, audited = _measured(job)
+    lines = summarise(measures)
+    write_savings(job.attention.out, measures, lines, audited)
+    write_text(job.attention.out / "savings.md", render_savings(lines, audited))
+    out.print((job.attention.out / "savings.md").read_text(encoding="utf-8"), markup=False)
+    return status
+
+
+_TITLES: Mapping[Way, str] = {
+    "attention": "looking where the model points",
+    "random": "as many looks by chance",
+    "centre": "as many looks near the centre",
+    "full_scan": "scanning a sample in full",
+}
+
+
+def _measured(job: SavingsJob) -> tuple[list[Measure], list[AuditRow]]:
+    scan = job.run_of("full_scan").output
+    scanned = _labels(scan) if job.audited else {}
+    labels = {sample_id: label for sample_id, (label, _, _) in scanned.items()}
+    work = _work(job.attention.model)
+    measures: list[Measure] = []
+    for way in ("attention", *job.compared):
+        output = job.run_of(way).output
+        measures.extend(measures_of(output, way, job.budgets, scanned=labels, work=work))
+    for unread in _unread(job, work):
+        measures.append(unread.everything)
+        if unread.foreground is not None:
+            measures.append(unread.foreground)
+    if job.audited:
+        measures.extend(measures_of(scan, "full_scan", [None], scanned=labels, work=work))
+    walked = _labels(job.attention.output)
+    short = {sample_id: (label, sure) for sample_id, (label, sure, _) in scanned.items()}
+    return measures, audit(walked, short)
+
+
+def _labels(output: Output) -> dict[str, tuple[str, float, str | None]]:
+    """Label, confidence and true label of classified images."""
+    columns = ("sample_id", "label", "confidence", "true_label")
+    rows = output.read("predictions", columns).to_pylist()
+    return {
+        row["sample_id"]: (row["label"], row["confidence"], row["true_label"])
+        for row in rows
+        if row["label"] is not None
+    }
+
+
+def _unread(job: SavingsJob, work: WorkPerLook) -> Iterator[Unread]:
+    """Counted from the index of every image that was classified; one that went away since is told."""
+    levels = _finest_levels(job.attention.output)
+    records = [one for one in job.attention.manifest.records if one.sample_id in levels]
+    count = partial(_counted, job, levels, work)
+    with ThreadPoolExecutor(NUM_READERS) as pool:
+        for found in pool.map(count, records):
+            if isinstance(found, Unread):
+                yield found
+            else:
+                err.print(f"not compared with a full scan: {found}", markup=False)
+
+
+def _counted(
+    job: SavingsJob, levels: Mapping[str, int], work: WorkPerLook, record: ImageRecord
+) -> Unread | ImageError:
+    try:
+        return count_unread(
+            record,
+            job.attention.model.config.plan,
+            level=levels[record.sample_id],
+            kind=job.foreground,
+            work=work,
+        )
+    except ImageError as error:
+        return error
+
+
+def _finest_levels(output: Output) -> dict[str, int]:
+    """The finest level that each image's looks were read from."""
+    found: dict[str, int] = {}
+    for row in output.read("glimpses", ("sample_id", "level")).to_pylist():
+        if row["level"] is not None:
+            found[row["sample_id"]] = min(row["level"], found.get(row["sample_id"], row["level"]))
+    return found
+
+
+def _work(model: ModelDirectory) -> WorkPerLook:
+    from models.counts import look_cost  # not above: it loads torch
+
+    config = model.config
+    cost = look_cost(
+        config.architecture,
+        num_classes=len(config.class_names),
+        num_bands=config.input.num_bands,
+        input_px=config.input.base_px,
+        network=config.network,
+    )
+    per_look = cost.feature_extraction + cost.positional_encoding + cost.location
+    return WorkPerLook(per_look=per_look, per_image=cost.classification)
+
+
+def _audited(
+    records: Sequence[ImageRecord], share: str | None, at_least: int, seed: int
+) -> tuple[ImageRecord, ...]:
+    if share is None and not at_least:
+        return ()
+    part = parse_share(share) if share is not None else 0.0
+    return tuple(sample_of(records, share_of_all=part, at_least=at_least, seed=seed))
+
+
+def _walks(text: str) -> tuple[Way, ...]:
+    names = [] if text in ("", "none") else [part.strip() for part in text.split(",")]
+    unknown = [name for name in names if name not in ("random", "centre")]
+    if unknown or len(set(names)) < len(names):
+        raise UsageError(f"--compare {text}: wanted random, centre, random,centre or none")
+    return tuple(way for way in WALKS if way in names)
+
+
+def _foreground(text: str) -> ForegroundKind:
+    for kind in ("none", "valid", "tissue"):
+        if text == kind:
+            return kind
+    raise UsageError(f"--foreground {text}: wanted tissue, valid or none")
+
+
+def _refuse_unknown_labels(records: Sequence[ImageRecord], classes: Sequence[str]) -> None:
+    for record in records:
+        if record.label is not None and record.label not in classes:
+            raise UsageError(
+                f"{record.sample_id}: its label {record.label!r} is no class of the model "
+                f"({', '.join(classes)}); correct the manifest, or leave the label empty"
+            )
+
+
+if __name__ == "__main__":
+    run_alone(savings)

@@ -1,0 +1,141 @@
+"""What reading everything, or everything with tissue, would cost: from an image's index, without reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.images.foreground import Foreground, ForegroundKind, find_foreground, read_mask
+from pipeline.images.input_spec import fit_bands
+from pipeline.images.opening import open_source
+from pipeline.images.pyramid import Level, Pyramid
+from pipeline.images.region import Region
+from pipeline.images.source import Source
+from pipeline.images.tile import TileKey
+from pipeline.images.tile_cache import TileCache
+from pipeline.images.tile_lookup import tile_region
+from pipeline.images.tile_reader import TileReader
+from pipeline.manifest import ImageRecord
+from pipeline.savings.measure import Measure
+from pipeline.savings.walked import WorkPerLook
+from pipeline.walk.image_walk import WalkPlan, described, geometry_of
+from pipeline.walk.roots import full_scan
+
+_MAX_PLANNED = 250_000
+"""Tiles whose stored sizes are asked for at once."""
+_CACHE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Two ways that need no run."""
+
+    everything: Measure
+    """Every pixel of the finest level that the walk used."""
+    foreground: Measure | None
+    """Every tile of that level with something to see; None where no such mask was asked for."""
+
+
+def count_unread(
+    record: ImageRecord, plan: WalkPlan, *, level: int, kind: ForegroundKind, work: WorkPerLook
+) -> Unread:
+    """Count one image.
+
+    Args:
+        record: which.
+        plan: the model's; its walk says what a full scan is.
+        level: finest level that the walk used.
+        kind: of the mask; the manifest's own comes first.
+        work: of the network.
+
+    Raises:
+        ImageError: if the image can no longer be opened, or has no level to find tissue on.
+    """
+    source = open_source(record.image_path, plan.places)
+    tiles = TileReader(source, TileCache(_CACHE_BYTES))
+    try:
+        pyramid = described(source.pyramid, record)
+        foreground = _foreground(record, plan, tiles, kind)
+        everything = _count(record, plan, source, pyramid, level, None, work)
+        if foreground is None:
+            return Unread(everything=everything, foreground=None)
+        found = _count(record, plan, source, pyramid, level, foreground, work)
+        # Who wants the tissue only must first look for it.
+        looked_for = tiles.cost
+        return Unread(
+            everything=everything,
+            foreground=replace(
+                found,
+                way="foreground",
+                bytes_read=_sum(found.bytes_read, looked_for.transferred_bytes),
+            ),
+        )
+    finally:
+        tiles.close()
+
+
+def _foreground(
+    record: ImageRecord, plan: WalkPlan, tiles: TileReader, kind: ForegroundKind
+) -> Foreground | None:
+    if record.mask_path is not None:
+        return read_mask(Path(record.mask_path), tiles.source.pyramid)
+    return find_foreground(tiles, fit_bands(plan.spec, tiles.source.pyramid), kind)
+
+
+def _count(
+    record: ImageRecord,
+    plan: WalkPlan,
+    source: Source,
+    pyramid: Pyramid,
+    level: int,
+    foreground: Foreground | None,
+    work: WorkPerLook,
+) -> Measure:
+    finest = pyramid.levels[level]
+    looks = sum(1 for _ in full_scan(geometry_of(pyramid, plan), foreground))
+    if foreground is None:
+        tiles, pixels = finest.num_tiles, finest.height * finest.width
+        stored = source.scan_bytes(level)
+    else:
+        keys = list(_keys_with(foreground, pyramid, level))
+        tiles = len(keys)
+        pixels = sum(tile_region(pyramid, key).area for key in keys)
+        stored = source.stored_bytes(keys) if tiles <= _MAX_PLANNED else None
+    return Measure(
+        sample_id=record.sample_id,
+        way="full_scan",
+        budget=None,
+        is_run=False,
+        looks=looks,
+        pixels=pixels,
+        native_pixels=pixels if level == 0 else 0,
+        tiles=tiles,
+        requested_bytes=stored,
+        bytes_read=_sum(stored, source.header.transferred_bytes),
+        multiplications=work.of(looks),
+    )
+
+
+def _keys_with(foreground: Foreground, pyramid: Pyramid, index: int) -> Iterator[TileKey]:
+    level = pyramid.levels[index]
+    for row in range(-(-level.height // level.tile_height)):
+        for col in range(-(-level.width // level.tile_width)):
+            key = TileKey(index, row, col)
+            if foreground.fraction(_on_level_0(tile_region(pyramid, key), level, pyramid)) > 0:
+                yield key
+
+
+def _on_level_0(region: Region, level: Level, pyramid: Pyramid) -> Region:
+    y, x = pyramid.height / level.height, pyramid.width / level.width
+    top, left = int(region.y * y), int(region.x * x)
+    return Region(
+        top,
+        left,
+        max(1, min(round(region.bottom * y), pyramid.height) - top),
+        max(1, min(round(region.right * x), pyramid.width) - left),
+    )
+
+
+def _sum(stored: int | None, more: int) -> int | None:
+    return None if stored is None else stored + more

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actors.config_sections import config_of
 from models.architecture import ARCHITECTURES
 from models.errors import ModelError
 from models.network_config import NetworkConfig
+from pipeline.config_sections import config_of
 from pipeline.errors import ConfigError
 from pipeline.images.input_spec import InputSpec
 from pipeline.walk.config import WalkConfig

@@ -5,8 +5,10 @@ from __future__ import annotations
 import typer
 
 from jobs.classify import classify
+from jobs.costs import costs
 from jobs.demo import demo
 from jobs.doctor import doctor
+from jobs.export import export
 from jobs.ingest import ingest
 from jobs.make_benchmark import make_benchmark
 from jobs.models import models
@@ -20,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Classify gigapixel images by looking only where it matters.",
 )
-for job in (classify, savings, train, ingest, doctor, models, new_model, demo):
+for job in (classify, savings, costs, export, train, ingest, doctor, models, new_model, demo):
     app.command()(job)
 app.add_typer(make_benchmark, name="make-benchmark")
 

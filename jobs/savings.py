@@ -16,6 +16,8 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model
 from jobs.classify import ClassifyJob, parse_changes, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.costs import write_costs
+from pipeline.costs.models import read_cost_models
 from pipeline.errors import ImageError, UsageError
 from pipeline.images.foreground import ForegroundKind
 from pipeline.manifest import ImageRecord, Manifest, read_images
@@ -87,6 +89,12 @@ def savings(
     foreground: Annotated[
         str, typer.Option(help="Also count the tiles with `tissue` or `valid` data; `none`: not.")
     ] = "valid",
+    cost: Annotated[
+        list[Path] | None, typer.Option(help="Price list (YAML); may be given again.")
+    ] = None,
+    export_orders: Annotated[
+        Path | None, typer.Option(help="Write what would be ordered there, as GeoJSON.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of images to scan.", min=0)] = 0,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change the model's config, as in classify.")
@@ -102,6 +110,7 @@ def savings(
     """
     with told_plainly():
         found = parse_budgets(budgets)
+        read_cost_models(cost or [])  # before anything is read
         records = read_images(images)
         opened = open_model(model).with_changes(
             {**parse_changes(changes or []), "walk.budget": found[-1], "walk.stop_at": None}
@@ -123,6 +132,8 @@ def savings(
             audited=_audited(records.records, audit_share, scan_sample, seed),
         )
         status = run_savings(job)
+        if cost:
+            write_costs(job.attention.out, cost, export_orders)
     sys.exit(status)
 
 

@@ -16,7 +16,17 @@ FORBIDDEN = {
     "models": {"pipeline", "actors", "jobs", "ray", "tifffile", "zarr", "imagecodecs", "pyarrow"},
     "actors": {"jobs"},
 }
-FLOORS = ("storage", "images", "benchmarks", "ingest", "walk", "records")
+FLOORS = (
+    "storage",
+    "images",
+    "benchmarks",
+    "ingest",
+    "walk",
+    "records",
+    "savings",
+    "costs",
+    "exports",
+)
 
 
 def imports(path: Path) -> set[str]:

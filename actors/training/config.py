@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import yaml
 
-from actors.config_sections import config_of, refuse_unknown_keys
 from models.architecture import architecture_named
 from models.errors import ModelError
 from models.learning.config import LearningConfig
 from models.network_config import NetworkConfig
+from pipeline.config_sections import config_of, refuse_unknown_keys
 from pipeline.errors import ConfigError
 from pipeline.images.augmentation import AugmentationConfig
 from pipeline.images.input_spec import InputSpec

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipeline.records.side_table import replace_table
 from pipeline.savings.audit import AuditRow
 from pipeline.savings.measure import AMOUNTS, Measure
 from pipeline.savings.summary import Estimate, SavingsLine
@@ -57,18 +56,9 @@ def write_savings(
     audited: Sequence[AuditRow],
 ) -> None:
     """All three tables; those of an earlier run are replaced."""
-    _write(directory / "savings", SAVINGS, [asdict(measure) for measure in measures])
-    _write(directory / "savings_summary", SUMMARY, [_summary_row(line) for line in lines])
-    _write(directory / "audit", AUDIT, [asdict(row) for row in audited])
-
-
-def _write(path: Path, schema: pa.Schema, rows: list[dict[str, object]]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema), partial / "rows.parquet")
-    shutil.rmtree(path, ignore_errors=True)
-    partial.rename(path)
+    replace_table(directory / "savings", SAVINGS, [asdict(measure) for measure in measures])
+    replace_table(directory / "savings_summary", SUMMARY, [_summary_row(line) for line in lines])
+    replace_table(directory / "audit", AUDIT, [asdict(row) for row in audited])
 
 
 def _summary_row(line: SavingsLine) -> dict[str, object]:

@@ -1,0 +1,101 @@
+"""foveate export: the looks of a run for QuPath, GIS programs, spreadsheets and OME-Zarr viewers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console import err, out, run_alone, told_plainly
+from pipeline.errors import UsageError
+from pipeline.exports.forms import geojson, looks_csv, qupath, write_geoparquet
+from pipeline.exports.ground import on_maps
+from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.run import write_text
+
+
+class Form(StrEnum):
+    """What to write."""
+
+    qupath = "qupath"
+    geojson = "geojson"
+    geoparquet = "geoparquet"
+    csv = "csv"
+    ome_zarr = "ome-zarr"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Directory of foveate classify or savings.")],
+    form: Annotated[Form, typer.Option("--to", help="What to write.")],
+    destination: Annotated[
+        Path,
+        typer.Option("--out", help="A file; for qupath and ome-zarr a directory, one per image."),
+    ],
+) -> None:
+    """Write where the walk looked.
+
+    qupath: annotations in pixels. geojson, geoparquet: degrees, of images that are maps. csv: pixels, um and map
+    units. ome-zarr: a label of how deep the walk looked.
+    """
+    with told_plainly():
+        images = [image for image in open_run(run).images() if image.looks]
+        if not images:
+            raise UsageError(f"{run}: no image of this run was looked at")
+        _WRITERS[form](images, destination)
+        out.print(f"{form.value}: {destination}")
+
+
+def _qupath(images: Sequence[FinishedImage], directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        text = json.dumps(qupath(image), allow_nan=False)
+        write_text(directory / f"{_file_name(image)}.geojson", text)
+
+
+def _geojson(images: Sequence[FinishedImage], path: Path) -> None:
+    write_text(path, json.dumps(geojson(_maps(images)), allow_nan=False))
+
+
+def _geoparquet(images: Sequence[FinishedImage], path: Path) -> None:
+    write_geoparquet(_maps(images), path)
+
+
+def _csv(images: Sequence[FinishedImage], path: Path) -> None:
+    write_text(path, looks_csv(images))
+
+
+def _ome_zarr(images: Sequence[FinishedImage], directory: Path) -> None:
+    from pipeline.exports.labels import write_label  # not above: it loads zarr
+
+    directory.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        write_label(image, directory / f"{_file_name(image)}.ome.zarr")
+
+
+def _maps(images: Sequence[FinishedImage]) -> list[FinishedImage]:
+    found, reasons = on_maps(images)
+    for reason in reasons:
+        err.print(f"left out: {reason}", markup=False)
+    return found
+
+
+def _file_name(image: FinishedImage) -> str:
+    """Ids may hold anything; file names may not."""
+    return "".join(char if char.isalnum() or char in "-_." else "_" for char in image.sample_id)
+
+
+_WRITERS: dict[Form, Callable[[Sequence[FinishedImage], Path], None]] = {
+    Form.qupath: _qupath,
+    Form.geojson: _geojson,
+    Form.geoparquet: _geoparquet,
+    Form.csv: _csv,
+    Form.ome_zarr: _ome_zarr,
+}
+
+
+if __name__ == "__main__":
+    run_alone(export)

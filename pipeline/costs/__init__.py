@@ -1,0 +1,1 @@
+"""What looks cost in money, by prices that the user brings."""

@@ -13,6 +13,7 @@ from jobs.ingest import ingest
 from jobs.make_benchmark import make_benchmark
 from jobs.models import models
 from jobs.new_model import new_model
+from jobs.report import report
 from jobs.savings import savings
 from jobs.train import train
 
@@ -22,7 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Classify gigapixel images by looking only where it matters.",
 )
-for job in (classify, savings, costs, export, train, ingest, doctor, models, new_model, demo):
+for job in (
+    classify,
+    savings,
+    report,
+    costs,
+    export,
+    train,
+    ingest,
+    doctor,
+    models,
+    new_model,
+    demo,
+):
     app.command()(job)
 app.add_typer(make_benchmark, name="make-benchmark")
 

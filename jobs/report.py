@@ -1,0 +1,32 @@
+"""foveate report: report.html of a run, rebuilt from its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console import out, run_alone, told_plainly
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Directory of foveate classify or savings.")],
+    pictures: Annotated[
+        bool, typer.Option(help="Read the images once more to show what was looked at.")
+    ] = True,
+) -> None:
+    """Write DIR/report.html: totals, curves, every image, and what each look showed and did.
+
+    One file without a network, made from the tables alone; pictures where the images can still be read.
+    """
+    from pipeline.evidence.report import write_report  # not above: it loads readers
+    from pipeline.records.finished_run import open_run
+
+    with told_plainly():
+        path = write_report(open_run(run), with_pictures=pictures)
+        out.print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    run_alone(report)

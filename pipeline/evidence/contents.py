@@ -1,0 +1,186 @@
+"""What the report says, as the values that its page is filled with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.evidence.pictures import Pictures
+from pipeline.records.coverage import Coverage
+from pipeline.records.finished_run import FinishedImage, FinishedRun
+
+IMAGE_COLUMNS = (
+    "sample_id",
+    "status",
+    "label",
+    "true_label",
+    "confidence",
+    "looks",
+    "bytes_read",
+    "full_scan_bytes",
+    "seconds",
+    "image_path",
+    "error",
+)
+
+
+MAX_LOOKS = 400
+"""Looks of an image that the page knows of: the first ones."""
+
+
+def contents(
+    run: FinishedRun,
+    images: Sequence[FinishedImage],
+    pictures: Mapping[str, Pictures],
+    tables: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that the page shows, ready for JSON."""
+    return {
+        "title": run.directory.name,
+        "facts": _facts(run),
+        "totals": _totals(images),
+        "curve": accuracy_curve(images),
+        "levels": _bytes_by_level(images),
+        "columns": IMAGE_COLUMNS,
+        "rows": [_row(image) for image in images],
+        "details": {
+            image.sample_id: _detail(image, pictures[image.sample_id])
+            for image in images
+            if image.sample_id in pictures
+        },
+        "tables": tables,
+    }
+
+
+def most_telling(images: Sequence[FinishedImage]) -> list[FinishedImage]:
+    """Those to picture first: wrong, then degraded, then least sure. Failed ones have nothing to show."""
+
+    def place(image: FinishedImage) -> tuple[bool, bool, float]:
+        is_wrong = image.true_label is not None and image.label != image.true_label
+        return not is_wrong, image.status != "degraded", image.confidence or 0.0
+
+    return sorted((image for image in images if image.looks), key=place)
+
+
+def accuracy_curve(images: Sequence[FinishedImage]) -> dict[str, Any]:
+    """Share of right predictions after every number of looks; where labels are missing, of agreement with the last."""
+    seen = [image for image in images if image.label is not None]
+    is_labelled = bool(seen) and all(image.true_label is not None for image in seen)
+    longest = max((len(image.looks) for image in seen), default=0)
+    shares = []
+    for count in range(1, longest + 1):
+        hits = 0
+        for image in seen:
+            said = [look.label_so_far for look in image.looks[:count] if look.label_so_far]
+            wanted = image.true_label if is_labelled else image.label
+            hits += bool(said) and said[-1] == wanted
+        shares.append(hits / len(seen))
+    return {"is_accuracy": is_labelled, "shares": shares, "images": len(seen)}
+
+
+def _facts(run: FinishedRun) -> dict[str, Any]:
+    names = ("model", "started", "seconds", "status", "arguments", "is_trained", "versions")
+    return {name: run.facts.get(name) for name in names}
+
+
+def _totals(images: Sequence[FinishedImage]) -> dict[str, Any]:
+    known = [image for image in images if image.label is not None and image.true_label is not None]
+    compared = [image for image in images if _full_scan_bytes(image) is not None]
+    return {
+        "status": Counter(image.status for image in images),
+        "labels": Counter(image.label for image in images if image.label is not None),
+        "labelled": len(known),
+        "right": sum(image.label == image.true_label for image in known),
+        "looks": sum(len(image.looks) for image in images),
+        "bytes_read": sum(image.bytes_read for image in images),
+        "compared_bytes": sum(image.bytes_read for image in compared),
+        "full_scan_bytes": sum(_full_scan_bytes(image) or 0 for image in compared),
+    }
+
+
+def _bytes_by_level(images: Sequence[FinishedImage]) -> list[dict[str, Any]]:
+    read: Counter[int] = Counter()
+    stored: Counter[int] = Counter()
+    for image in images:
+        for level in image.ledger:
+            number = -1 if level.level is None else level.level
+            read[number] += level.transferred_bytes
+            stored[number] += level.full_scan_bytes or 0
+    return [
+        {"level": number, "read": read[number], "stored": stored[number]} for number in sorted(read)
+    ]
+
+
+def _full_scan_bytes(image: FinishedImage) -> int | None:
+    """Of the finest level that was used."""
+    levels = [level for level in image.ledger if level.level == image.finest_level]
+    return levels[0].full_scan_bytes if levels and image.finest_level is not None else None
+
+
+def _row(image: FinishedImage) -> list[Any]:
+    return [
+        image.sample_id,
+        image.status,
+        image.label,
+        image.true_label,
+        image.confidence,
+        len(image.looks),
+        image.bytes_read,
+        _full_scan_bytes(image),
+        image.seconds,
+        image.image_path,
+        image.error,
+    ]
+
+
+def _detail(image: FinishedImage, pictures: Pictures) -> dict[str, Any]:
+    return {
+        "height_px": image.height_px,
+        "width_px": image.width_px,
+        "overview": pictures.overview,
+        "problem": pictures.problem,
+        "probabilities": image.probabilities,
+        "unseen": _unseen_share(image),
+        "looks": [
+            [
+                look.region.y,
+                look.region.x,
+                look.region.height,
+                look.region.width,
+                look.depth,
+                look.level,
+                look.label_so_far,
+                look.confidence_so_far,
+                look.bytes_so_far,
+            ]
+            for look in image.looks[:MAX_LOOKS]
+        ],
+        "num_looks": len(image.looks),
+        "pictures": pictures.looks,
+        "ledger": [
+            [
+                level.level,
+                level.tiles_read,
+                level.tiles_total,
+                level.pixels_read,
+                level.pixels_total,
+                level.transferred_bytes,
+                level.full_scan_bytes,
+                level.requests,
+            ]
+            for level in image.ledger
+        ],
+    }
+
+
+def _unseen_share(image: FinishedImage) -> float | None:
+    """Share of the image that was never looked at from the finest level used."""
+    if image.finest_level is None:
+        return None
+    seen = Coverage()
+    for look in image.looks:
+        box = look.region.clipped(image.height_px, image.width_px)
+        if look.level == image.finest_level and box is not None:
+            seen.add(box)
+    return 1 - seen.area / (image.height_px * image.width_px)

@@ -88,6 +88,9 @@ def classify(
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1)] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
     in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 32,
+    only_say: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost, and do nothing.")
+    ] = False,
     read_timeout: Annotated[
         float, typer.Option(help="Longest wait for the pixels of one look, in seconds.", min=0.1)
     ] = 120.0,
@@ -125,6 +128,15 @@ def classify(
             if sys.argv[1:2] != ["classify"]
             else ("foveate", *sys.argv[1:]),
         )
+        if job.model.config.walk.stop_at is not None and job.model.config.walk.stop_rule is None:
+            err.print(
+                "note: the confidence of this model is not calibrated; --stop-at takes it as it is. "
+                "foveate calibrate makes it mean the share of right answers"
+            )
+        if only_say:
+            from jobs.dry_run import dry_run  # not above: it loads the doctor
+
+            sys.exit(dry_run(job.manifest.records, job.model, job.places))
         status = run(job)
     sys.exit(status)
 

@@ -17,20 +17,24 @@ from actors.model_directory import ModelDirectory, open_model
 from jobs.classify import ClassifyJob, parse_changes, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.costs import write_costs
+from jobs.dry_run import dry_run
 from pipeline.costs.models import read_cost_models
 from pipeline.errors import ImageError, UsageError
 from pipeline.images.foreground import ForegroundKind
 from pipeline.manifest import ImageRecord, Manifest, read_images
+from pipeline.records.finished_run import open_run
 from pipeline.records.output import Output
 from pipeline.records.run import write_text
 from pipeline.savings.audit import AuditRow, audit, sample_of
 from pipeline.savings.budgets import parse_budgets, parse_share
 from pipeline.savings.measure import WALKS, Measure, Way
 from pipeline.savings.page import render_savings
+from pipeline.savings.stop_calibration import StopLine, stop_line
 from pipeline.savings.summary import summarise
 from pipeline.savings.tables import write_savings
 from pipeline.savings.unread import Unread, count_unread
 from pipeline.savings.walked import WorkPerLook, measures_of
+from pipeline.savings.walks import known_walk
 
 NUM_READERS = 16
 """Images whose index is looked at at once."""
@@ -95,6 +99,9 @@ def savings(
     export_orders: Annotated[
         Path | None, typer.Option(help="Write what would be ordered there, as GeoJSON.")
     ] = None,
+    only_say: Annotated[
+        bool, typer.Option("--dry-run", help="Say what the walk would cost, and do nothing.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the choice of images to scan.", min=0)] = 0,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="Change the model's config, as in classify.")
@@ -131,6 +138,8 @@ def savings(
             foreground=_foreground(foreground),
             audited=_audited(records.records, audit_share, scan_sample, seed),
         )
+        if only_say:
+            sys.exit(dry_run(records.records, opened))
         status = run_savings(job)
         if cost:
             write_costs(job.attention.out, cost, export_orders)
@@ -152,7 +161,7 @@ def run_savings(job: SavingsJob) -> int:
     measures, audited = _measured(job)
     lines = summarise(measures)
     write_savings(job.attention.out, measures, lines, audited)
-    write_text(job.attention.out / "savings.md", render_savings(lines, audited))
+    write_text(job.attention.out / "savings.md", render_savings(lines, audited, _stops(job)))
     out.print((job.attention.out / "savings.md").read_text(encoding="utf-8"), markup=False)
     return status
 
@@ -163,6 +172,16 @@ _TITLES: Mapping[Way, str] = {
     "centre": "as many looks near the centre",
     "full_scan": "scanning a sample in full",
 }
+
+
+def _stops(job: SavingsJob) -> list[StopLine]:
+    """What stopping would have come to on labelled images, where the model's confidence is calibrated."""
+    rule = job.attention.model.config.walk.stop_rule
+    walks = [known_walk(image) for image in open_run(job.attention.out).images()]
+    known = [walk for walk in walks if walk is not None]
+    if rule is None or not known:
+        return []
+    return [stop_line(known, rule, target) for target in rule.targets]
 
 
 def _measured(job: SavingsJob) -> tuple[list[Measure], list[AuditRow]]:

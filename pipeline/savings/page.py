@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pipeline.records.summary import readable_bytes
 from pipeline.savings.audit import AuditRow, disagreement
-from pipeline.savings.summary import Estimate, SavingsLine
+from pipeline.savings.stop_calibration import StopLine
+from pipeline.savings.summary import Estimate, SavingsLine, share
 
 _NAMES = {
     "attention": "attention",
@@ -18,9 +19,33 @@ _NAMES = {
 MAX_MISSES_SHOWN = 20
 
 
-def render_savings(lines: Sequence[SavingsLine], audited: Sequence[AuditRow]) -> str:
+def render_savings(
+    lines: Sequence[SavingsLine], audited: Sequence[AuditRow], stops: Sequence[StopLine] = ()
+) -> str:
     """Markdown."""
-    return "\n".join(["# What attention saved", "", *_table(lines), "", *_audit(audited)]) + "\n"
+    parts = [*_table(lines), "", *_stops(stops), *_audit(audited)]
+    return "\n".join(["# What attention saved", "", *parts]) + "\n"
+
+
+def _stops(stops: Sequence[StopLine]) -> list[str]:
+    rows = [
+        f"| {line.target:.2f} | {line.num_stopped} | {_right(line)} | {line.accuracy:.1%} | {line.mean_looks:.1f} |"
+        for line in stops
+    ]
+    if not rows:
+        return []
+    return [
+        "## Stopping by calibrated confidence",
+        "",
+        "| --stop-at | stopped before the budget | right of those | right of all | looks per image |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _right(line: StopLine) -> str:
+    return _share(share(line.num_right, line.num_stopped)) if line.num_stopped else "-"
 
 
 def _table(lines: Sequence[SavingsLine]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.errors import ConfigError
 from pipeline.images.foreground import ForegroundKind
+from pipeline.walk.stop_rule import StopRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,10 @@ class WalkConfig:
     budget: int | None = None
     """Largest number of looks per image, roots included; None: no limit."""
     stop_at: float | None = None
-    """Stop when the confidence reaches this (0 to 1); None: never."""
+    """Stop when the confidence reaches this (0 to 1); None: never. With a stop rule: stop when so large a share of the
+    images that stop are right."""
+    stop_rule: StopRule | None = None
+    """What `foveate calibrate` found out about the model's confidence; None: taken as it is."""
 
     def __post_init__(self) -> None:
         self._need(self.grid >= 0, f"grid is {self.grid}; it must be 0 or more")
@@ -65,6 +69,8 @@ class WalkConfig:
         self._need(
             self.stop_at is None or 0 <= self.stop_at <= 1, f"stop_at is {self.stop_at}; 0 to 1"
         )
+        if self.stop_at is not None and self.stop_rule is not None:
+            self.stop_rule.confidence_at(self.stop_at, 1)  # refuses what was not calibrated
         self._need(
             all(0 <= value <= 1 for value in self.overlaps or (0,)),
             f"max_overlap is {self.max_overlap}; 0 to 1",

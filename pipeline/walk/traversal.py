@@ -158,11 +158,15 @@ class Traversal:
             return "budget"
         if not is_scan and len(self.failed_looks) >= MAX_FAILED_LOOKS:
             return "failed_reads"
-        if self._config.stop_at is not None and self.looks:
-            kept = np.stack([look.kept for look in self.looks])  # (L, R)
-            if float(self._combine(kept)[-1].max()) >= self._config.stop_at:
-                return "confident"
-        return None
+        return "confident" if self._is_sure() else None
+
+    def _is_sure(self) -> bool:
+        stop_at, rule = self._config.stop_at, self._config.stop_rule
+        if stop_at is None or not self.looks:
+            return False
+        needed = stop_at if rule is None else rule.confidence_at(stop_at, len(self.looks))
+        kept = np.stack([look.kept for look in self.looks])  # (L, R)
+        return float(self._combine(kept)[-1].max()) >= needed
 
     def _next_wave(self) -> list[Glimpse]:
         budget = self._config.budget

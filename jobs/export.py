@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -49,7 +50,8 @@ def export(
         out.print(f"{form.value}: {destination}")
 
 
-def _qupath(images: Sequence[FinishedImage], directory: Path) -> None:
+def write_overlays(images: Sequence[FinishedImage], directory: Path) -> None:
+    """A GeoJSON for QuPath per image."""
     directory.mkdir(parents=True, exist_ok=True)
     for image in images:
         text = json.dumps(qupath(image), allow_nan=False)
@@ -84,12 +86,15 @@ def _maps(images: Sequence[FinishedImage]) -> list[FinishedImage]:
 
 
 def _file_name(image: FinishedImage) -> str:
-    """Ids may hold anything; file names may not."""
-    return "".join(char if char.isalnum() or char in "-_." else "_" for char in image.sample_id)
+    """Ids may hold anything, file names may not; an id that had to be changed gets a mark of its own."""
+    plain = "".join(char if char.isalnum() or char in "-_." else "_" for char in image.sample_id)
+    if plain == image.sample_id:
+        return plain
+    return f"{plain}-{hashlib.sha256(image.sample_id.encode()).hexdigest()[:8]}"
 
 
 _WRITERS: dict[Form, Callable[[Sequence[FinishedImage], Path], None]] = {
-    Form.qupath: _qupath,
+    Form.qupath: write_overlays,
     Form.geojson: _geojson,
     Form.geoparquet: _geoparquet,
     Form.csv: _csv,

@@ -18,13 +18,17 @@ def report(
 ) -> None:
     """Write DIR/report.html: totals, curves, every image, and what each look showed and did.
 
-    One file without a network, made from the tables alone; pictures where the images can still be read.
+    One file without a network, made from the tables alone; pictures where the images can still be read. Beside it
+    overlays/, the looks of each image for QuPath.
     """
-    from pipeline.evidence.report import write_report  # not above: it loads readers
+    from jobs.export import write_overlays  # not above: these load readers
+    from pipeline.evidence.report import write_report
     from pipeline.records.finished_run import open_run
 
     with told_plainly():
-        path = write_report(open_run(run), with_pictures=pictures)
+        found = open_run(run)
+        path = write_report(found, with_pictures=pictures)
+        write_overlays([image for image in found.images() if image.looks], run / "overlays")
         out.print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -1,0 +1,71 @@
+"""Commands that read a finished run: costs, export, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.jobs.processes import finished
+from tests.pipeline.evidence.runs import write_run
+
+TRANSFER = "kind: per_gb\nname: egress\nas_of: 2026-01-01\ncurrency: EUR\nprice: 100\n"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four images without pixel size, one of an id that no file may have."""
+    return write_run(tmp_path_factory.mktemp("run") / "run", ["a", "b", "c", "d/../e"])
+
+
+class TestCosts:
+    def test_the_table_is_the_price_of_the_bytes(self, run: Path, tmp_path: Path) -> None:
+        """A row per image: its bytes times the price."""
+        (tmp_path / "prices.yaml").write_text(TRANSFER)
+        status, said = finished("jobs.costs", run, "--cost", tmp_path / "prices.yaml")
+        rows = pd.read_parquet(run / "costs").set_index("sample_id")
+
+        assert status == 0, said
+        assert rows.attended["b"] == pytest.approx(1001 / 1e9 * 100)
+        assert rows.whole["b"] == pytest.approx((10 + 10) / 1e9 * 100)
+        assert rows.is_dearer.all()
+        assert "MORE than the whole image" in said.replace("\n", " ")
+
+    def test_a_price_per_area_needs_a_pixel_size(self, run: Path) -> None:
+        """Wrong use, naming the row and the way out; no table is left."""
+        example = Path(__file__).parents[2] / "docs" / "example_cost.yaml"
+        status, said = finished("jobs.costs", run, "--cost", example)
+
+        assert status == 2
+        assert "a: the image has no pixel size" in said
+        assert "pixel_size_m" in said
+
+
+class TestReport:
+    def test_page_and_overlays(self, run: Path) -> None:
+        """The page, and a file per image whose name stays inside the directory."""
+        status, said = finished("jobs.report", run)
+        overlays = sorted(path.name for path in (run / "overlays").iterdir())
+
+        assert status == 0, said
+        assert (run / "report.html").stat().st_size > 20_000
+        assert overlays[:3] == ["a.geojson", "b.geojson", "c.geojson"]
+        assert overlays[3].startswith("d_.._e-")
+
+
+class TestExport:
+    def test_maps_are_asked_for_and_there_are_none(self, run: Path, tmp_path: Path) -> None:
+        """GeoJSON of slides is empty and says why of each; GeoParquet is refused."""
+        status, said = finished(
+            "jobs.export", run, "--to", "geojson", "--out", tmp_path / "looks.geojson"
+        )
+        assert status == 0
+        assert said.count("left out") == 4
+        assert json.loads((tmp_path / "looks.geojson").read_text())["features"] == []
+        status, said = finished(
+            "jobs.export", run, "--to", "geoparquet", "--out", tmp_path / "looks.parquet"
+        )
+        assert status == 2
+        assert "no look lies on a map" in said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from jobs.attention_benchmark import attention_benchmark
+from jobs.calibrate import calibrate
 from jobs.classify import classify
 from jobs.costs import costs
 from jobs.demo import demo
@@ -23,19 +25,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Classify gigapixel images by looking only where it matters.",
 )
-for job in (
+JOBS = (
     classify,
+    doctor,
     savings,
     report,
     costs,
     export,
-    train,
     ingest,
-    doctor,
+    train,
+    calibrate,
     models,
     new_model,
     demo,
-):
+    attention_benchmark,
+)
+for job in JOBS:
     app.command()(job)
 app.add_typer(make_benchmark, name="make-benchmark")
 

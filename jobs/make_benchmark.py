@@ -139,6 +139,52 @@ def megapixel_mnist(
             sys.exit(_INTERRUPTED)
 
 
+class ColouredKind(StrEnum):
+    """What lies behind the digits."""
+
+    mref = "mref"
+    mdist = "mdist"
+    mdist_gaussian = "mdist_gaussian"
+    mbg_like = "mbg_like"
+
+
+@make_benchmark.command("coloured-digits")
+def coloured_digits(
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the data set.")],
+    kind: Annotated[
+        ColouredKind, typer.Option(help="On black, among pieces, in noise, on photographs.")
+    ],
+    digits: Annotated[
+        str, typer.Option(help="`digits` (scikit-learn's), or mnist:DIR with MNIST's idx files.")
+    ] = "digits",
+    canvas: Annotated[int, typer.Option(help="Side of an image: 100, or 224 (MBG-h).")] = 100,
+    inverse: Annotated[
+        bool, typer.Option("--inverse", help="Ask for the digit of a colour.")
+    ] = False,
+    train: Annotated[int, typer.Option(help="Pairs of image and question.")] = 30_000,
+    validation: Annotated[int, typer.Option(help="The same.")] = 10_000,
+    test: Annotated[int, typer.Option(help="The same.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of all draws.", min=0)] = 0,
+) -> None:
+    """Coloured digits of many sizes, and questions about them: MREF, MDIST and MBG (1606.02393, AttentionRNN).
+
+    Writes images.npy, owners.npy (whose ink lies where), pairs.parquet and benchmark.json.
+    """
+    from pipeline.benchmarks.coloured.backgrounds import Backgrounds, bundled_photographs
+    from pipeline.benchmarks.coloured.dataset import ColouredPlan, make_data, write_data
+    from pipeline.benchmarks.coloured.law import ColouredLaw
+    from pipeline.benchmarks.digits import all_of, read_digits
+
+    with told_plainly():
+        law = ColouredLaw(kind=kind.value, canvas_px=canvas, is_inverse=inverse)
+        pairs = {"train": train, "validation": validation, "test": test}
+        plan = ColouredPlan(law=law, num_pairs=pairs, seed=seed)
+        photographs = bundled_photographs() if law.kind == "mbg_like" else []
+        data = make_data(plan, all_of(read_digits(digits)), Backgrounds(law, photographs))
+        write_data(data, plan, out_dir)
+        out.print(f"{len(data.images)} images, {len(data.pairs)} pairs: {out_dir}", markup=False)
+
+
 def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> None:
     """Write what is missing of an archive."""
     from pipeline.benchmarks.archive import plan_archive, write_tables

@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +59,16 @@ def read_digits(source: str) -> DigitSplits:
         train=_split(where, "train-images", "train-labels"),
         test=_split(where, "t10k*-images", "t10k*-labels"),
     )
+
+
+def all_of(splits: DigitSplits) -> Digits:
+    """Training and test digits together, 28 x 28 each: PAN's data sets draw from all of MNIST."""
+    pooled = np.concatenate([splits.train.images, splits.test.images])
+    if pooled.shape[1:] != (28, 28):
+        pooled = np.stack(
+            [cv2.resize(one, (28, 28), interpolation=cv2.INTER_CUBIC) for one in pooled]
+        )
+    return Digits(images=pooled, labels=np.concatenate([splits.train.labels, splits.test.labels]))
 
 
 def _sklearn_digits() -> DigitSplits:

@@ -6,9 +6,10 @@ Here a split begins with a new image.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
 IMAGES, OWNERS, PAIRS = "images.npy", "owners.npy", "pairs.parquet"
+RECORD = "benchmark.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,14 +126,31 @@ def make_data(plan: ColouredPlan, source: Digits, backgrounds: Backgrounds) -> C
     )
 
 
-def write_data(data: ColouredData, directory: Path) -> None:
-    """Three files: two arrays for NumPy, one table."""
+def write_data(data: ColouredData, plan: ColouredPlan, directory: Path) -> None:
+    """Four files: two arrays for NumPy, a table, and what it was made by."""
     directory.mkdir(parents=True, exist_ok=True)
+    record = {"law": asdict(plan.law), "num_pairs": dict(plan.num_pairs), "seed": plan.seed}
+    (directory / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     np.save(directory / IMAGES, data.images)
     np.save(directory / OWNERS, data.owners)
     names = list(Pair.__dataclass_fields__)
     columns = {name: [getattr(pair, name) for pair in data.pairs] for name in names}
     pq.write_table(pa.table(columns), directory / PAIRS)
+
+
+def read_law(directory: Path) -> ColouredLaw:
+    """What `write_data` wrote it by.
+
+    Raises:
+        UsageError: if there is no data set.
+    """
+    path = directory / RECORD
+    if not path.exists():
+        raise UsageError(
+            f"{directory}: no {RECORD}; make the data set with `foveate make-benchmark "
+            f"coloured-digits --out {directory}`"
+        )
+    return ColouredLaw(**json.loads(path.read_text(encoding="utf-8"))["law"])
 
 
 def read_data(directory: Path) -> ColouredData:

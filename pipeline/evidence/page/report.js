@@ -268,7 +268,7 @@ function open(id) {
     const walk = make("div", null, { class: "walk" });
     const left = make("div");
     left.append(overview(detail));
-    if (detail.unseen !== null) left.append(make("p", percent(detail.unseen, 2) + " of the image was not looked at from its finest level used (shaded). Frames: blue depth 0, orange 1, green 2.", { class: "hint" }));
+    if (detail.unseen !== null) left.append(make("p", percent(detail.unseen, 2) + " of the image was not looked at from its finest level used (shaded). Frames: blue depth 0, orange 1, green 2, pink 3, light blue 4, red 5.", { class: "hint" }));
     left.append(make("h3", "Confidence after each look; dots where the label changes"), confidenceCurve(detail));
     const right = make("div");
     right.append(looksList(detail));

@@ -14,6 +14,7 @@ from pipeline.benchmarks.coloured.dataset import (
     ColouredPlan,
     make_data,
     read_data,
+    read_law,
     write_data,
 )
 from pipeline.benchmarks.coloured.drawing import ColouredScene, draw_scene
@@ -160,13 +161,15 @@ class TestData:
     def test_the_seed_decides(self, tmp_path: Path) -> None:
         """The same plan gives the same files, and they read back as they were."""
         one, same = data(), data()
-        write_data(one, tmp_path)
+        plan = ColouredPlan(law=MREF, num_pairs={"train": 60, "validation": 25, "test": 25}, seed=1)
+        write_data(one, plan, tmp_path)
         back = read_data(tmp_path)
 
         np.testing.assert_array_equal(one.images, same.images)
         np.testing.assert_array_equal(back.images, one.images)
         np.testing.assert_array_equal(back.owners, one.owners)
         assert back.pairs == one.pairs == same.pairs
+        assert read_law(tmp_path) == MREF
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         """The error says how to make it."""

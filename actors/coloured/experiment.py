@@ -1,0 +1,221 @@
+"""One attention on one data set: PAN's schedule, resumable by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from actors.coloured.result import ToyResult, result_of
+from models.progressive import ToyKind, ToyNetwork, correctness
+from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
+from pipeline.benchmarks.coloured.law import ColouredLaw
+
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """PAN's own, but for the number of epochs that one has time for."""
+
+    epochs: int = 300
+    """At most."""
+    patience: int = 50
+    """Epochs without a better validation accuracy after which it ends."""
+    batch_size: int = 200
+    """Pairs per step."""
+    learning_rate: float = 0.003
+    """Of RMSProp."""
+    decay: float = 1 / 1.5
+    """Factor of the learning rate at `decay_from` and every `decay_every` epochs after."""
+    decay_from: int = 31
+    """First epoch with a smaller rate, counted from 1."""
+    decay_every: int = 12
+    """Epochs between."""
+    max_norm: float = 5.0
+    """Gradients are clipped to this total norm."""
+
+    def rate_of(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 1."""
+        steps = 0 if epoch < self.decay_from else 1 + (epoch - self.decay_from) // self.decay_every
+        return self.learning_rate * self.decay**steps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToyEpoch:
+    """What an epoch came to."""
+
+    epoch: int
+    """From 1."""
+    loss: float
+    """Mean over the training pairs."""
+    accuracy: float
+    """Of the validation pairs."""
+    seconds: float
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Experiment:
+    """Everything that decides a result."""
+
+    data: ColouredData
+    """Images and pairs."""
+    law: ColouredLaw
+    """Of the images."""
+    kind: ToyKind
+    """Attention."""
+    schedule: Schedule
+    """Of training."""
+    seed: int
+    """Of weights, order and dropout."""
+    out: Path
+    """Directory of the checkpoint."""
+
+    def run(self, tell: Callable[[ToyEpoch], None]) -> ToyResult:
+        """Train to the end, or on from a checkpoint, and test the best epoch."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(self.seed)
+        network = ToyNetwork(
+            self.kind,
+            num_queries=self.law.num_queries,
+            num_answers=self.law.num_answers,
+            num_layers=5 if self.law.canvas_px >= 200 else 4,
+        ).to(device)
+        optimiser = torch.optim.RMSprop(network.parameters(), lr=self.schedule.learning_rate)
+        epochs, best = self._resumed(network, optimiser)
+        while not self._is_over(epochs):
+            started = time.monotonic()
+            epoch = len(epochs) + 1
+            loss = self._train(network, optimiser, epoch, device)
+            accuracy = self._tested(network, "validation", device).accuracy
+            is_best = not epochs or accuracy > max(one.accuracy for one in epochs)
+            if is_best:
+                best = {name: value.cpu().clone() for name, value in network.state_dict().items()}
+            seconds = time.monotonic() - started
+            epochs.append(ToyEpoch(epoch=epoch, loss=loss, accuracy=accuracy, seconds=seconds))
+            self._save(network, optimiser, epochs, best)
+            tell(epochs[-1])
+        network.load_state_dict(best)
+        return self._tested(network, "test", device)
+
+    def _is_over(self, epochs: Sequence[ToyEpoch]) -> bool:
+        if len(epochs) >= self.schedule.epochs:
+            return True
+        if not epochs:
+            return False
+        best = max(epochs, key=lambda one: (one.accuracy, -one.epoch)).epoch
+        return len(epochs) - best >= self.schedule.patience
+
+    def _train(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, device: torch.device
+    ) -> float:
+        # All randomness of an epoch comes from the seed and its number: a resumed run goes the same way.
+        torch.manual_seed(self.seed * 100_003 + epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self._pairs("train")))
+        for group in optimiser.param_groups:
+            group["lr"] = self.schedule.rate_of(epoch)
+        network.train()
+        total = 0.0
+        pairs = self._pairs("train")
+        for batch in self._batches([pairs[index] for index in order], device):
+            answer = network(batch.images, batch.queries)
+            loss: Tensor = F.cross_entropy(answer.logits, batch.labels)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            nn.utils.clip_grad_norm_(network.parameters(), self.schedule.max_norm)
+            optimiser.step()
+            total += float(loss.detach()) * len(batch.labels)
+        return total / len(order)
+
+    def _tested(self, network: nn.Module, split: str, device: torch.device) -> ToyResult:
+        network.eval()
+        pairs = self._pairs(split)
+        right, on_ink, in_box = [], [], []
+        with torch.inference_mode():
+            for batch in self._batches(pairs, device):
+                answer = network(batch.images, batch.queries)
+                right.append((answer.logits.argmax(dim=1) == batch.labels).cpu().numpy())
+                if answer.masks:
+                    on_ink.append(correctness(answer.masks, batch.ink).cpu().numpy())
+                    in_box.append(correctness(answer.masks, batch.box).cpu().numpy())
+        return result_of(pairs, right, on_ink, in_box)
+
+    def _pairs(self, split: str) -> list[Pair]:
+        return [pair for pair in self.data.pairs if pair.split == split]
+
+    def _batches(self, pairs: Sequence[Pair], device: torch.device) -> Iterator[ToyBatch]:
+        size = self.schedule.batch_size
+        for start in range(0, len(pairs), size):
+            yield batch_of(self.data, pairs[start : start + size], device)
+
+    def _save(
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        epochs: Sequence[ToyEpoch],
+        best: dict[str, Tensor],
+    ) -> None:
+        partial = self.out / f".{CHECKPOINT}.partial"
+        torch.save(
+            {
+                "network": network.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "epochs": [asdict(one) for one in epochs],
+                "best": best,
+            },
+            partial,
+        )
+        partial.replace(self.out / CHECKPOINT)
+
+    def _resumed(
+        self, network: nn.Module, optimiser: torch.optim.Optimizer
+    ) -> tuple[list[ToyEpoch], dict[str, Tensor]]:
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            return [], {}
+        saved = torch.load(path, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        return [ToyEpoch(**one) for one in saved["epochs"]], saved["best"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ToyBatch:
+    """Some pairs, on the device."""
+
+    images: Tensor
+    """(B, 3, side, side) values 0 to 1."""
+    queries: Tensor
+    """(B,)."""
+    labels: Tensor
+    """(B,)."""
+    ink: Tensor
+    """(B, side, side) bool, where the ink of the digit in question lies."""
+    box: Tensor
+    """(B, side, side) bool, its box."""
+
+
+def batch_of(data: ColouredData, pairs: Sequence[Pair], device: torch.device) -> ToyBatch:
+    """Gather what pairs point at."""
+    index = np.array([pair.image for pair in pairs])
+    owner = np.array([pair.owner for pair in pairs], np.uint8)
+    images: NDArray[np.uint8] = np.asarray(data.images[index])  # (B, side, side, 3)
+    box = np.zeros(images.shape[:3], np.bool_)
+    for row, pair in enumerate(pairs):
+        box[row, pair.y_px : pair.y_px + pair.side_px, pair.x_px : pair.x_px + pair.side_px] = True
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # (B, 3, side, side)
+    return ToyBatch(
+        images=pixels.to(torch.float32) / 255,
+        queries=torch.tensor([pair.query for pair in pairs], device=device),
+        labels=torch.tensor([pair.label for pair in pairs], device=device),
+        ink=torch.from_numpy(np.asarray(data.owners[index]) == owner[:, None, None]).to(device),
+        box=torch.from_numpy(box).to(device),
+    )

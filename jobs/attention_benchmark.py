@@ -1,0 +1,73 @@
+"""foveate attention-benchmark: one attention of the papers on coloured digits, by the papers' protocol."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jobs.console import err, out, run_alone, told_plainly
+
+if TYPE_CHECKING:
+    from actors.coloured.experiment import ToyEpoch
+
+
+class Kind(StrEnum):
+    """Attentions that are compared."""
+
+    san = "san"
+    no_context = "no_context"
+    context = "context"
+    arnn = "arnn"
+    arnn_sampled = "arnn_sampled"
+    arnn_independent = "arnn_independent"
+    arnn_independent_sampled = "arnn_independent_sampled"
+    brnn2 = "brnn2"
+    brnn3 = "brnn3"
+    none = "none"
+
+
+def attention_benchmark(
+    data: Annotated[Path, typer.Argument(help="Made by foveate make-benchmark coloured-digits.")],
+    attention: Annotated[Kind, typer.Option(help="context is PAN.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory for checkpoint and result.")],
+    epochs: Annotated[int, typer.Option(help="At most; the papers have 300.", min=1)] = 300,
+    patience: Annotated[int, typer.Option(help="Epochs without a better one.", min=1)] = 50,
+    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.", min=0)] = 0,
+) -> None:
+    """Train and test one attention.
+
+    Writes result.json (accuracy, per scale, mask correctness). Run it again to go on.
+    """
+    from actors.coloured.experiment import Experiment, Schedule  # not above: they load torch
+    from pipeline.benchmarks.coloured.dataset import read_data, read_law
+
+    with told_plainly():
+        law = read_law(data)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        experiment = Experiment(
+            data=read_data(data),
+            law=law,
+            kind=attention.value,
+            schedule=Schedule(epochs=epochs, patience=patience),
+            seed=seed,
+            out=out_dir,
+        )
+        result = experiment.run(_tell)
+        text = json.dumps({"attention": attention.value, "seed": seed, **asdict(result)}, indent=2)
+        (out_dir / "result.json").write_text(text + "\n", encoding="utf-8")
+        out.print(text)
+
+
+def _tell(epoch: ToyEpoch) -> None:
+    err.print(
+        f"epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation {epoch.accuracy:.2%} ({epoch.seconds:.0f} s)"
+    )
+
+
+if __name__ == "__main__":
+    run_alone(attention_benchmark)

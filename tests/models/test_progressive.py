@@ -1,0 +1,113 @@
+"""The toy network has PAN's sizes, its masks are masks, and attention drops into torchvision's backbones."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+
+from models.backbone_attention import ATTENTIONS, attend
+from models.errors import ModelError
+from models.progressive import KINDS, ToyKind, ToyNetwork, correctness
+
+
+class TestToyNetwork:
+    @pytest.mark.parametrize(
+        ("kind", "wanted"), [("context", 59_273), ("no_context", 34_697), ("san", 30_470)]
+    )
+    def test_parameters_to_the_unit(self, kind: ToyKind, wanted: int) -> None:
+        """The counts that PAN's own files give."""
+        assert sum(parameter.numel() for parameter in ToyNetwork(kind).parameters()) == wanted
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_masks_and_gradients(self, kind: ToyKind) -> None:
+        """Lower masks lie between 0 and 1, the last sums to 1, and every weight learns."""
+        torch.manual_seed(0)
+        network = ToyNetwork(kind, num_answers=5)
+        answer = network(torch.rand(4, 3, 100, 100), torch.tensor([0, 3, 3, 9]))
+        answer.logits.square().sum().backward()
+        expected = {"none": 0, "san": 1}.get(kind, 4)
+
+        assert answer.logits.shape == (4, 5)
+        assert [tuple(mask.shape[2:]) for mask in answer.masks] == [
+            (50, 50),
+            (25, 25),
+            (12, 12),
+            (6, 6),
+        ][4 - expected :]
+        for mask in answer.masks[:-1]:
+            assert ((mask > 0) & (mask < 1)).all()
+        if answer.masks:
+            torch.testing.assert_close(answer.masks[-1].sum(dim=(1, 2, 3)), torch.ones(4))
+        for name, weight in network.named_parameters():
+            assert weight.grad is not None, name
+
+    def test_five_layers_at_224(self) -> None:
+        """The maps of the larger canvas have 112, 56, 28, 14 and 7 positions a side."""
+        network = ToyNetwork("context", num_layers=5).eval()
+        answer = network(torch.rand(1, 3, 224, 224), torch.tensor([1]))
+
+        assert [mask.shape[2] for mask in answer.masks] == [112, 56, 28, 14, 7]
+
+    def test_the_question_matters(self) -> None:
+        """Another question, other masks."""
+        network = ToyNetwork("arnn").eval()
+        images = torch.rand(1, 3, 100, 100).expand(2, -1, -1, -1)
+        masks = network(images, torch.tensor([0, 1])).masks
+
+        assert not torch.allclose(masks[0][0], masks[0][1])
+
+    def test_correctness_by_hand(self) -> None:
+        """A flat mask has its target's share of the area; one that lies on it has 1."""
+        target = torch.zeros(1, 8, 8, dtype=torch.bool)
+        target[0, :4, :4] = True
+        flat = torch.ones(1, 1, 2, 2)
+        on_it = torch.zeros(1, 1, 8, 8)
+        on_it[0, 0, 1:3, 1:3] = 1
+
+        assert correctness((flat,), target).item() == pytest.approx(0.25)
+        assert correctness((flat, on_it), target).item() == pytest.approx(1)
+
+    def test_an_unknown_kind_is_refused(self) -> None:
+        """The error lists those that there are."""
+        with pytest.raises(ModelError, match="one of san, no_context"):
+            ToyNetwork("arn")  # type: ignore[arg-type]
+
+
+class TestBackbones:
+    @pytest.mark.parametrize("attention", ATTENTIONS)
+    @pytest.mark.parametrize(
+        ("name", "sites"),
+        [
+            ("resnet18", ["layer1", "layer3.1"]),
+            ("vgg11", ["features.10"]),
+            ("mobilenet_v3_small", ["features.4"]),
+            ("densenet121", ["features.denseblock1"]),
+            ("efficientnet_b0", ["features.3"]),
+        ],
+    )
+    def test_any_backbone_takes_it(self, attention: str, name: str, sites: list[str]) -> None:
+        """The network still gives its classes, keeps its own weights, and the attention learns."""
+        backbone = torchvision.models.get_model(name, num_classes=7)
+        own = {key: value.clone() for key, value in backbone.state_dict().items()}
+        attended = attend(backbone, attention, sites)
+        logits = attended(torch.rand(2, 3, 64, 64))
+        logits.sum().backward()
+        kept = attended.state_dict()
+        new = [part for key, part in attended.named_parameters() if ".1." in key and key not in own]
+
+        assert logits.shape == (2, 7)
+        assert len(kept) > len(own)
+        assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in new)
+        unchanged = [key for key in own if key in kept]
+        assert all(kept[key].shape == own[key].shape for key in unchanged)
+
+    def test_wrong_names_are_refused(self) -> None:
+        """A layer that is not there, one that gives no map, an attention of another name."""
+        backbone = torchvision.models.resnet18(num_classes=3)
+        with pytest.raises(ModelError, match="no layer 'layr1'; is 'layer1' meant"):
+            attend(backbone, "cbam", ["layr1"])
+        with pytest.raises(ModelError, match="layer 'fc' gives"):
+            attend(backbone, "cbam", ["fc"])
+        with pytest.raises(ModelError, match="one of progressive, cbam"):
+            attend(backbone, "cbm", ["layer1"])

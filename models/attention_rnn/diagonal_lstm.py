@@ -7,8 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from models.attention_rnn.recurrence import DiagonalRecurrence
-from models.attention_rnn.wavefront import wavefront
+from models.attention_rnn.inference import hidden_states
+from models.attention_rnn.recurrence import DiagonalRecurrence, Weights
+from models.attention_rnn.wavefront import Wavefront, wavefront
 
 DIRECTIONS = 2
 
@@ -45,8 +46,14 @@ class DiagonalLSTM(nn.Module):
         m, n = maps.shape[2:]
         front = wavefront(m, n, maps.device)
         columns = maps.flatten(2).permute(1, 2, 0).contiguous()  # (C, N, B)
-        left, right = DiagonalRecurrence.apply(
-            columns, self.input, self.bias, self.left, self.above, front
-        )
+        left, right = self._states(columns, front)
         first_row = right.new_zeros((right.shape[0], n, right.shape[2]))
         return torch.stack([left, torch.cat([first_row, right[:, :-n]], dim=1)])
+
+    def _states(self, columns: Tensor, front: Wavefront) -> Tensor:
+        weights = Weights(self.input, self.bias, self.left, self.above)
+        learns = any(one.requires_grad for one in (columns, *weights))
+        if not (learns and torch.is_grad_enabled()):
+            return hidden_states(columns, weights, front)
+        states: Tensor = DiagonalRecurrence.apply(columns, *weights, front)
+        return states

@@ -64,7 +64,7 @@ class DiagonalRecurrence(torch.autograd.Function):
         states = run(inputs, weights, front, maps.shape[2])
         ctx.save_for_backward(inputs, *weights, *states)
         ctx.front, ctx.num_maps = front, maps.shape[2]
-        return _reordered(states.hidden, front.stored, maps.shape[2])
+        return reordered(states.hidden, front.stored, maps.shape[2])
 
     @staticmethod
     @once_differentiable
@@ -73,12 +73,12 @@ class DiagonalRecurrence(torch.autograd.Function):
         inputs, *saved = ctx.saved_tensors
         weights, states, front = Weights(*saved[:4]), States(*saved[4:]), ctx.front
         b = ctx.num_maps
-        of_hidden = _reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
+        of_hidden = reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
         grads = run_back(of_hidden, weights, states, front, b)  # (D, 4t, N B)
         grad_maps = None
         if ctx.needs_input_grad[0]:
             both = torch.bmm(weights.input.mT, grads)  # (D, C, N B)
-            grad_maps = _reordered(both, front.stored, b).sum(dim=0)
+            grad_maps = reordered(both, front.stored, b).sum(dim=0)
         return (
             grad_maps,
             torch.bmm(grads, inputs.mT),
@@ -97,9 +97,9 @@ def run(inputs: Tensor, weights: Weights, front: Wavefront, b: int) -> States:
     states = States(gates, cells, squashed, hidden)
     for one in front.diagonals:
         if one.num_left:
-            _add_product(gates, weights.left, hidden, _kept(one, b))
+            _add_product(gates, weights.left, hidden, kept(one, b))
         if one.num_above:
-            _add_product(gates, weights.above, hidden, _below(one, b))
+            _add_product(gates, weights.above, hidden, below(one, b))
         _advance(states, one, b)
     return states
 
@@ -117,9 +117,9 @@ def _advance(states: States, one: Diagonal, b: int) -> None:
     gates[:, 3 * t :].tanh_()
     torch.mul(gates[:, t : 2 * t], gates[:, 3 * t :], out=cells)
     if one.num_left:
-        kept, before = _kept(one, b)
-        forget = states.gates[:, 2 * t : 3 * t, kept]
-        states.cells[:, :, kept].addcmul_(forget, states.cells[:, :, before])
+        own, before = kept(one, b)
+        forget = states.gates[:, 2 * t : 3 * t, own]
+        states.cells[:, :, own].addcmul_(forget, states.cells[:, :, before])
     torch.tanh(cells, out=squashed)
     torch.mul(gates[:, :t], squashed, out=states.hidden[:, :, here])
 
@@ -134,11 +134,11 @@ def run_back(
     for one in reversed(front.diagonals):
         _retreat(grads, grad_hidden, of_cells, states, one, b)
         if one.num_left:
-            kept, before = _kept(one, b)
-            _add_product(grad_hidden, left, grads, (before, kept))
+            own, before = kept(one, b)
+            _add_product(grad_hidden, left, grads, (before, own))
         if one.num_above:
-            below, over = _below(one, b)
-            _add_product(grad_hidden, above, grads, (over, below))
+            own, over = below(one, b)
+            _add_product(grad_hidden, above, grads, (over, own))
     return grads
 
 
@@ -155,9 +155,9 @@ def _retreat(
     torch.mul(cells, gates[:, 3 * t :], out=grad[:, t : 2 * t])
     torch.mul(cells, gates[:, t : 2 * t], out=grad[:, 3 * t :])
     if one.num_left:
-        kept, before = _kept(one, b)
-        torch.mul(of_cells[..., kept], states.cells[..., before], out=grads[:, forget, kept])
-        torch.mul(of_cells[..., kept], states.gates[:, forget, kept], out=of_cells[..., before])
+        own, before = kept(one, b)
+        torch.mul(of_cells[..., own], states.cells[..., before], out=grads[:, forget, own])
+        torch.mul(of_cells[..., own], states.gates[:, forget, own], out=of_cells[..., before])
     if one.num_left < one.stop - one.start:  # the cell of the first column forgets nothing
         grads[:, forget, (one.stop - 1) * b : one.stop * b].zero_()
     torch.ops.aten.sigmoid_backward.grad_input(
@@ -168,12 +168,12 @@ def _retreat(
     )
 
 
-def _kept(one: Diagonal, b: int) -> tuple[slice, slice]:
+def kept(one: Diagonal, b: int) -> tuple[slice, slice]:
     """The columns of the cells with a left neighbour, and of those neighbours."""
     return _columns(one.left_start, one.left_from, one.num_left, b)
 
 
-def _below(one: Diagonal, b: int) -> tuple[slice, slice]:
+def below(one: Diagonal, b: int) -> tuple[slice, slice]:
     """The columns of the cells with a neighbour above, and of those neighbours."""
     return _columns(one.above_start, one.above_from, one.num_above, b)
 
@@ -188,7 +188,7 @@ def _add_product(into: Tensor, weight: Tensor, values: Tensor, to: tuple[slice, 
     into[..., target].baddbmm_(weight, values[..., source])
 
 
-def _reordered(values: Tensor, orders: tuple[Tensor, Tensor], b: int) -> Tensor:
+def reordered(values: Tensor, orders: tuple[Tensor, Tensor], b: int) -> Tensor:
     """(D, t, N B) to (D, t, N, B), the cells of each direction in its own order."""
     split = values.view(*values.shape[:2], -1, b)
     return torch.stack(

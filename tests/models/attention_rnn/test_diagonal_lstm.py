@@ -43,10 +43,15 @@ class TestDiagonals:
 class TestDiagonalLSTM:
     @pytest.mark.parametrize(("m", "n", "b"), SHAPES)
     def test_it_equals_the_double_loop(self, m: int, n: int, b: int) -> None:
-        """States are those of the loop to 1e-12, with biases that are not 0."""
+        """States are those of the loop to 1e-12, with biases that are not 0, with and without gradient."""
         layer, maps = case(m, n, b)
 
-        assert torch.allclose(layer(maps), double_loop(layer, maps), rtol=0, atol=1e-12)
+        wanted = double_loop(layer, maps)
+        with torch.no_grad():
+            without_gradient = layer(maps)
+
+        assert torch.allclose(layer(maps), wanted, rtol=0, atol=1e-12)
+        assert torch.allclose(without_gradient, wanted, rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize(("m", "n", "b"), SHAPES)
     def test_its_gradients_equal_those_of_the_double_loop(self, m: int, n: int, b: int) -> None:

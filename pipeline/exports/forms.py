@@ -134,7 +134,8 @@ def _csv_row(image: FinishedImage, look: FinishedLook) -> dict[str, object]:
         row |= {"miny_um": box.y * y_um, "height_um": box.height * y_um}
     if image.transform is not None:
         [(row["map_x"], row["map_y"])] = map_ring(image, [(box.x, box.y)])
-    # The run keeps all probabilities of the whole walk only; they belong to its last look.
+    # The run keeps the probability of the label after each look, and all of them after the last.
+    row[f"prob_{look.label_so_far}"] = look.confidence_so_far
     if look.order == image.looks[-1].order:
         row |= {f"prob_{name}": value for name, value in image.probabilities.items()}
     return row

@@ -172,7 +172,8 @@ class TestTables:
         assert list(rows.minx) == [0, 500, 5700]
         assert rows.width_um[1] == pytest.approx(1500 * 10 * 1e6)
         assert (rows.map_x[1], rows.map_y[1]) == (605_000, 3_990_000)
-        assert rows.prob_b.isna().tolist() == [True, True, False]
+        assert rows.prob_a.dropna().to_dict() == pytest.approx({0: 0.6, 2: 0.2})
+        assert rows.prob_b.dropna().to_dict() == pytest.approx({1: 0.7, 2: 0.8})
 
     def test_without_pixel_size_the_columns_are_empty(self) -> None:
         """Nothing is made up."""

@@ -112,7 +112,7 @@ function plainTable(columns, rows) {
 }
 function savingsTable(table) {
   const at = (name) => table.columns.indexOf(name);
-  const band = (row, name, show) => row[at(name)] === null ? "" : show(row[at(name)]) + " [" + show(row[at(name + "_low")]) + ", " + show(row[at(name + "_high")]) + "]";
+  const band = (row, name, show) => row[at(name)] === null ? "" : row[at(name + "_low")] === row[at(name + "_high")] ? show(row[at(name)]) : show(row[at(name)]) + " [" + show(row[at(name + "_low")]) + ", " + show(row[at(name + "_high")]) + "]";
   const rows = table.rows.map((row) => [
     row[at("way")] + (row[at("is_run")] ? "" : " (from the index)"), row[at("budget")], row[at("num_images")],
     band(row, "accuracy", (v) => percent(v)), band(row, "agreement", (v) => percent(v)), band(row, "bytes_read", bytes),

@@ -41,6 +41,7 @@ def has_epochs(out: Path, count: int) -> bool:
     return done >= count and '"kind": "step"' in lines[-1]
 
 
+@pytest.mark.timeout(300)
 class TestInProcess:
     def test_a_killed_run_goes_on_to_the_same_curve(self, manifest: Path, tmp_path: Path) -> None:
         """SIGKILL in the second epoch, the same command again: losses and accuracies are those of a run in peace."""

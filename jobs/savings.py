@@ -116,10 +116,10 @@ def _walks(text: str) -> tuple[Way, ...]:
 
 
 def _foreground(text: str) -> ForegroundKind:
-    for kind in ("none", "valid", "tissue"):
+    for kind in ("none", "valid", "tissue", "stored"):
         if text == kind:
             return kind
-    raise UsageError(f"--foreground {text}: wanted tissue, valid or none")
+    raise UsageError(f"--foreground {text}: wanted tissue, valid, stored or none")
 
 
 def _refuse_unknown_labels(records: Sequence[ImageRecord], classes: Sequence[str]) -> None:

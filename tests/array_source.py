@@ -77,6 +77,14 @@ class ArraySource(Source):
         cost = Acquisition(requested_bytes=size, transferred_bytes=size, num_requests=1)
         return Tile(key, data, cost)
 
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        found = self.pyramid.levels[level]
+        is_stored = np.ones((found.num_rows, found.num_cols), np.bool_)
+        for key in self.missing:
+            if key.level == level:
+                is_stored[key.row, key.col] = False
+        return is_stored
+
     def scan_bytes(self, level: int) -> int:
         return self.levels[level].nbytes
 

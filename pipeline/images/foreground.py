@@ -10,20 +10,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageAccessError, UnsupportedImageError
+from pipeline.errors import ImageAccessError, StorageError, UnsupportedImageError
 from pipeline.images.canvas import Canvas
 from pipeline.images.input_spec import BandFit
-from pipeline.images.pyramid import Pyramid
+from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.region import Region
+from pipeline.images.source import Source
 from pipeline.images.tile_reader import TileReader
 
-ForegroundKind: TypeAlias = Literal["none", "valid", "tissue"]
-"""`none`: everywhere; `valid`: where there is data; `tissue`: where a slide is stained."""
+ForegroundKind: TypeAlias = Literal["none", "valid", "tissue", "stored"]
+"""`none`: everywhere; `valid`: where there is data; `tissue`: where a slide is stained; `stored`: where a sparsely
+written image has tiles at all, which its index tells without reading one."""
 
 OVERVIEW_PX = 512
 """The mask is found on the coarsest level whose longer side has at least this many pixels."""
 MAX_OVERVIEW_PX = 4096 * 4096
 """A coarsest level with more pixels than this is no overview."""
+MAX_ASKED_TILES = 4096
+"""Stored tiles are looked for on the finest level that has no more than these."""
 MIN_CONTRAST = 15
 """Otsu's threshold (0 to 255) is not trusted below this: an empty slide has only noise to split."""
 
@@ -42,9 +46,14 @@ class Foreground:
     @classmethod
     def from_mask(cls, mask: NDArray[np.bool_], pyramid: Pyramid) -> Foreground:
         """A (h, w) mask stretched over the image; True is something to see."""
-        integral = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1))
-        integral[1:, 1:] = mask.cumsum(0).cumsum(1)
-        return cls(integral, pyramid.height, pyramid.width)
+        return cls(_integral(mask), pyramid.height, pyramid.width)
+
+    @classmethod
+    def from_tiles(cls, stored: NDArray[np.bool_], level: Level) -> Foreground:
+        """(rows, columns) of a level's tiles; the last ones may stick out of the image."""
+        rows, cols = stored.shape
+        height = round(rows * level.tile_height * level.downsample_y)
+        return cls(_integral(stored), height, round(cols * level.tile_width * level.downsample_x))
 
     def fraction(self, region: Region) -> float:
         """Share (0 to 1) of the level-0 region that is foreground; what lies outside is not."""
@@ -67,6 +76,8 @@ def find_foreground(tiles: TileReader, fit: BandFit, kind: ForegroundKind) -> Fo
     """
     if kind == "none":
         return None
+    if kind == "stored":
+        return _find_stored(tiles.source)
     pyramid = tiles.source.pyramid
     index = _overview_level(pyramid)
     level = pyramid.levels[index]
@@ -74,6 +85,16 @@ def find_foreground(tiles: TileReader, fit: BandFit, kind: ForegroundKind) -> Fo
     valid = np.ones(canvas.pixels.shape[:2], np.bool_) if canvas.valid is None else canvas.valid
     mask = valid & _stained(canvas.pixels, fit) if kind == "tissue" else valid
     return Foreground.from_mask(mask, pyramid)
+
+
+def _find_stored(source: Source) -> Foreground:
+    levels = source.pyramid.levels
+    few = [at for at, level in enumerate(levels) if level.num_tiles <= MAX_ASKED_TILES]
+    index = min(few, default=len(levels) - 1)
+    try:
+        return Foreground.from_tiles(source.stored(index), levels[index])
+    except StorageError as error:
+        raise ImageAccessError(f"{source.pyramid.uri}: {error}") from error
 
 
 def read_mask(path: Path, pyramid: Pyramid) -> Foreground:
@@ -103,6 +124,12 @@ def _stained(pixels: NDArray[np.generic], fit: BandFit) -> NDArray[np.bool_]:
     threshold, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     stained: NDArray[np.bool_] = np.asarray(smooth) > max(threshold, MIN_CONTRAST)
     return stained
+
+
+def _integral(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    integral = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1))
+    integral[1:, 1:] = mask.cumsum(0).cumsum(1)
+    return integral
 
 
 def _overview_level(pyramid: Pyramid) -> int:

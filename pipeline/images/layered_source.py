@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.images.pyramid import Level, Pyramid
 from pipeline.images.source import Source
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
@@ -46,6 +49,12 @@ class LayeredSource(Source):
         ]
         near, far = self._finest.stored_bytes(own), self._overviews.stored_bytes(others)
         return None if near is None or far is None else near + far
+
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        """From the index of the file that holds the level."""
+        if level < self._num_own:
+            return self._finest.stored(level)
+        return self._overviews.stored(self._moved(level))
 
     def close(self) -> None:
         """Close both files."""

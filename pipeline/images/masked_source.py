@@ -46,6 +46,10 @@ class MaskedSource(Source):
         of_mask = 0 if number is None else self._mask.scan_bytes(number)
         return None if of_image is None or of_mask is None else of_image + of_mask
 
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        """Of the image."""
+        return self._image.stored(level)
+
     def close(self) -> None:
         """Close both files."""
         self._image.close()

@@ -61,6 +61,14 @@ class RangedSource(Source, Generic[P]):
         wanted = {one for plan in plans for one in plan.wanted if one is not None}
         return sum(one.count or 0 for one in wanted)
 
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        """From the index."""
+        found = self.pyramid.levels[level]
+        keys = [TileKey(level, row, col) for row, col in np.ndindex(found.num_rows, found.num_cols)]
+        plans = [self._planned(key) for key in keys]
+        is_stored = [isinstance(plan, FailedTile) or any(plan.wanted) for plan in plans]
+        return np.array(is_stored, np.bool_).reshape(found.num_rows, found.num_cols)
+
     def close(self) -> None:
         """Reads under way finish."""
         self._storage.close()

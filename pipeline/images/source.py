@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.storage.acquisition import Acquisition
@@ -17,7 +20,7 @@ class Source(ABC):
     pyramid: Pyramid
     """Structure of the image."""
     header: Acquisition
-    """What opening the image cost."""
+    """What opening the image cost, and indexes that were read before any look."""
     fingerprint: Fingerprint
     """Identity of the stored image."""
     is_far: bool = False
@@ -57,6 +60,18 @@ class Source(ABC):
         """
         del keys
         return None
+
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        """(rows, columns) of a level's tiles, False where nothing is stored by design, without reading one.
+
+        A tile that no index tells of, or whose index is damaged, counts as stored. What was read for it is added
+        to `header`.
+
+        Raises:
+            StorageError: if an index of them cannot be read.
+        """
+        found = self.pyramid.levels[level]
+        return np.ones((found.num_rows, found.num_cols), np.bool_)
 
     @abstractmethod
     def close(self) -> None:

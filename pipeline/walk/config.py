@@ -25,7 +25,7 @@ class WalkConfig:
     root_downsample: float = 16.0
     """For `grid`: level-0 pixels per window pixel of a root."""
     foreground: ForegroundKind = "none"
-    """Where roots may lie: everywhere, on valid data, on tissue."""
+    """Where roots may lie: everywhere, on valid data, on tissue, where tiles are stored."""
     proposals: Literal["model", "random", "centre"] = "model"
     """Who scores the cells: the network, chance, or their distance from the image's centre (to compare with)."""
     selection: Literal["top_k", "top_k_per_depth", "best_first", "full_scan"] = "top_k"
@@ -76,7 +76,7 @@ class WalkConfig:
             f"max_overlap is {self.max_overlap}; 0 to 1",
         )
         self._one_of("roots", self.roots, ("image", "grid"))
-        self._one_of("foreground", self.foreground, ("none", "valid", "tissue"))
+        self._one_of("foreground", self.foreground, ("none", "valid", "tissue", "stored"))
         self._one_of("proposals", self.proposals, ("model", "random", "centre"))
         self._one_of("score", self.score, ("path", "cell"))
         self._one_of(

@@ -12,6 +12,13 @@ from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Position
 
+_NAMES = {
+    "none": "foreground",
+    "valid": "valid data",
+    "tissue": "tissue",
+    "stored": "stored tile",
+}
+
 
 def plan_roots(
     config: WalkConfig, geometry: Geometry, foreground: Foreground | None, uri: str
@@ -23,7 +30,7 @@ def plan_roots(
     """
     if foreground is not None and foreground.integral[-1, -1] == 0:
         raise NothingToSeeError(
-            f"{uri}: no {config.foreground} found; look at the image, give a 'mask_path' in the "
+            f"{uri}: no {_NAMES[config.foreground]} found; look at the image, give a 'mask_path' in the "
             "manifest, or use --set walk.foreground=none"
         )
     if config.selection == "full_scan":

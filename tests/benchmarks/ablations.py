@@ -39,6 +39,8 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
         "model.walk.looks_per_region": [12, 1],
         "training_walk": {},
     },
+    "AttentionRNN": {"model.network.location": "attention_rnn"},
+    "Block AttentionRNN": {"model.network.location": "block_attention_rnn"},
     "best of each depth": {
         "model.walk.selection": "top_k_per_depth",
         "model.walk.looks_per_depth": [13, 11],

@@ -107,6 +107,23 @@ class ZarrSource(Source):
         path = Path(self._storage.uri) / wanted.key
         return path.stat().st_size if path.exists() else 0
 
+    def stored(self, level: int) -> NDArray[np.bool_]:
+        """From the indexes of shards, which are read for it; chunks that are files are looked for on disk."""
+        found = self.pyramid.levels[level]
+        keys = [TileKey(level, row, col) for row, col in np.ndindex(found.num_rows, found.num_cols)]
+        located = locate(keys, self._levels, self._indexes, self._storage)
+        costs = [one.index_cost for chunks in located for one in chunks if one.index_cost]
+        self.header = total([self.header, *costs])
+        is_stored = [any(map(self._may_be_stored, chunks)) for chunks in located]
+        if not all(is_stored):
+            self._refuse_emptied(self._levels[level])
+        return np.array(is_stored, np.bool_).reshape(found.num_rows, found.num_cols)
+
+    def _may_be_stored(self, chunk: LocatedChunk) -> bool:
+        if chunk.error is not None:
+            return True  # the look that meets it tells what is wrong
+        return chunk.wanted is not None and self._size_of(chunk.wanted) != 0
+
     def close(self) -> None:
         """Reading afterwards fails."""
         self._storage.close()

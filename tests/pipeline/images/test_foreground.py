@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import tifffile
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pipeline.errors import ImageAccessError, UnsupportedImageError
 from pipeline.images.foreground import Foreground, find_foreground, read_mask
 from pipeline.images.input_spec import BandFit
 from pipeline.images.opening import open_source
 from pipeline.images.region import Region
+from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from tests.array_source import ArraySource, halved
@@ -26,6 +31,40 @@ RGB = ("red", "green", "blue")
 def tiles(source: ArraySource) -> TileReader:
     """A reader of an array."""
     return TileReader(source, TileCache(2**26))
+
+
+def sparse_file(directory: Path, pixels: NDArray[np.uint8], form: str) -> Path:
+    """An image in tiles of 128 px, of which black ones are not stored."""
+    if form == "tiff":
+        corners = [(y, x) for y in range(0, len(pixels), 128) for x in range(0, len(pixels), 128)]
+        each = [pixels[y : y + 128, x : x + 128] for y, x in corners]
+        path = directory / "sparse.tif"
+        tifffile.imwrite(
+            path,
+            (zlib.compress(tile.tobytes()) if tile.any() else b"" for tile in each),
+            shape=pixels.shape,
+            dtype=np.uint8,
+            tile=(128, 128),
+            compression="adobe_deflate",
+        )
+        return path
+    path = directory / "sparse.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    array = group.create_array(
+        "0",
+        shape=pixels.shape,
+        chunks=(128, 128),
+        shards=(512, 512) if form == "sharded" else None,
+        dtype="uint8",
+        fill_value=0,
+    )
+    array[:] = pixels
+    axes = [{"name": name, "type": "space"} for name in ("y", "x")]
+    scale = [{"type": "scale", "scale": [1.0, 1.0]}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    ome = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    group.attrs.update({"ome": ome})
+    return path
 
 
 class TestFraction:
@@ -112,3 +151,31 @@ class TestReadMask:
         pyramid = ArraySource([np.zeros((1, 600, 800), np.uint8)]).pyramid
         with pytest.raises(ImageAccessError, match=r"gone\.png"):
             read_mask(tmp_path / "gone.png", pyramid)
+
+
+class TestStored:
+    def test_is_where_tiles_are_and_reads_none(self) -> None:
+        """Tiles that are missing by design are no foreground; nothing of the image is read to know it."""
+        empty = frozenset(TileKey(0, row, col) for row in range(4) for col in range(4) if col > 0)
+        source = ArraySource([np.zeros((1, 60, 60), np.uint8)], missing=empty)
+        foreground = find_foreground(tiles(source), FIT, "stored")
+
+        assert foreground is not None
+        assert foreground.fraction(Region(0, 0, 60, 16)) == 1
+        assert foreground.fraction(Region(0, 16, 60, 40)) == 0
+        assert source.reads == []
+
+    @pytest.mark.parametrize("form", ["sharded", "chunked", "tiff"])
+    def test_equals_what_the_index_of_a_real_file_says(self, tmp_path: Path, form: str) -> None:
+        """One digit-sized patch on an empty canvas is found in its own tile alone, and indexes are counted."""
+        pixels = np.zeros((1024, 1024), np.uint8)
+        pixels[300:320, 700:720] = 255  # within one tile of 128
+        path = sparse_file(tmp_path, pixels, form)
+        source = open_source(str(path))
+        opening = source.header
+        stored = source.stored(0)
+        after = source.header.transferred_bytes - opening.transferred_bytes
+        source.close()
+
+        assert np.argwhere(stored).tolist() == [[2, 5]]
+        assert (after > 0) == (form == "sharded")

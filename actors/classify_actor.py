@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +18,7 @@ from pipeline.manifest import ImageRecord
 from pipeline.records.attempts import attempts_of
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, ImageResult
+from pipeline.records.store.run_store import RunStore
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 
 
@@ -28,8 +28,8 @@ class ActorConfig:
 
     model: ModelDirectory
     """The model, with the run's changes."""
-    out: Path
-    """Directory of the run, as the worker sees it."""
+    store: RunStore
+    """Where the run's files lie; the same for all workers."""
     engine: EngineConfig
     """How much it takes on at once."""
     num_threads: int
@@ -85,8 +85,8 @@ class ClassifyActor:
         ) as error:  # told by the first call: of an actor's death Ray keeps only the text
             self._engine = error
             return
-        output = Output(config.out, config.model.config.class_names)
-        attempts = attempts_of(config.out)
+        output = Output(config.store, config.model.config.class_names)
+        attempts = attempts_of(config.store)
 
         def commit(result: ImageResult) -> None:
             output.commit(result)

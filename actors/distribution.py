@@ -57,10 +57,13 @@ def classify_on_ray(
     ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
+    sent = ray.put(
+        config
+    )  # weights travel once per node, and again to whoever takes a dead worker's place
     calls = max(2, config.engine.images_in_flight // IMAGES_PER_TASK)
     receipts = ray.data.from_arrow(tables).map_batches(
-        ClassifyActor,
-        fn_constructor_args=(config,),
+        _SentActor,
+        fn_constructor_args=(sent,),
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(
@@ -76,6 +79,13 @@ def classify_on_ray(
             if row["refusal"] is not None:
                 raise WeightsError(row["refusal"])
             yield Receipt(**row)
+
+
+class _SentActor(ClassifyActor):
+    """One that fetches its config, which is too large to travel with the class."""
+
+    def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:
+        super().__init__(ray.get(config))
 
 
 def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:

@@ -18,8 +18,10 @@ from models.architecture import ARCHITECTURES
 from models.errors import ModelError
 from models.network_config import NetworkConfig
 from pipeline.config_sections import config_of
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StorageError
 from pipeline.images.input_spec import InputSpec
+from pipeline.storage.place import is_far, shown
+from pipeline.storage.whole_object import read_whole
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.image_walk import WalkPlan
 
@@ -90,19 +92,16 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class ModelDirectory:
-    """A directory that holds both files."""
+    """Both files of a model, read: it can be sent to a machine that does not see the directory."""
 
-    path: Path
-    """Where it is."""
+    place: str
+    """Path or URL of the directory."""
     config: ModelConfig
     """What config.json says, a run's changes included."""
     sha256: str
-    """Of both files as they lie on disk."""
-
-    @property
-    def weights(self) -> Path:
-        """The file of the weights."""
-        return self.path / WEIGHTS
+    """Of both files as they are stored."""
+    weights: bytes = field(repr=False)
+    """What model.safetensors holds."""
 
     def with_changes(self, changes: Mapping[str, Any]) -> ModelDirectory:
         """The same model with `walk.NAME` or `input.NAME` set to other values.
@@ -120,24 +119,27 @@ class ModelDirectory:
 
 
 def open_model(name: str) -> ModelDirectory:
-    """The model in a directory, or one that ships with foveate. Weights are not loaded.
+    """The model in a directory, below a URL, or one that ships with foveate. Weights are not understood yet.
 
     Raises:
         ConfigError: if there is none, or its config.json is not usable.
     """
-    path = Path(name) if Path(name).is_dir() else SHIPPED / name
-    if not (path / CONFIG).is_file() or not (path / WEIGHTS).is_file():
+    place = name.rstrip("/") if is_far(name) or Path(name).is_dir() else str(SHIPPED / name)
+    try:
+        text, weights = read_whole(f"{place}/{CONFIG}"), read_whole(f"{place}/{WEIGHTS}")
+    except StorageError as error:
+        raise ConfigError(f"the model in {shown(name)} cannot be read: {error}") from error
+    if text is None or weights is None:
         shipped = ", ".join(sorted(entry.name for entry in SHIPPED.iterdir() if entry.is_dir()))
         raise ConfigError(
-            f"{name}: no model there; a model is a directory with {CONFIG} and {WEIGHTS} "
+            f"{shown(name)}: no model there; a model is a directory with {CONFIG} and {WEIGHTS} "
             f"(foveate new-model makes one), or one of those that ship: {shipped}"
         )
-    text = (path / CONFIG).read_bytes()
-    digest = hashlib.sha256(text + (path / WEIGHTS).read_bytes()).hexdigest()
+    digest = hashlib.sha256(text + weights).hexdigest()
     try:
-        return ModelDirectory(path, config_from_json(json.loads(text)), digest)
+        return ModelDirectory(place, config_from_json(json.loads(text)), digest, weights)
     except (ConfigError, ValueError) as error:
-        raise ConfigError(f"{path / CONFIG}: {error}") from error
+        raise ConfigError(f"{shown(place)}/{CONFIG}: {error}") from error
 
 
 def config_to_json(config: ModelConfig) -> dict[str, Any]:

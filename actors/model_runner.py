@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actors.model_directory import ModelDirectory
+from actors.model_directory import WEIGHTS, ModelDirectory
 from models.build import assemble
 from models.tnet import TNet
 from models.weights import load_weights
@@ -112,5 +112,5 @@ def network_of(model: ModelDirectory) -> TNet:
         num_bands=config.input.num_bands,
         network=config.network,
     )
-    load_weights(network, model.weights)
+    load_weights(network, model.weights, f"{model.place}/{WEIGHTS}")
     return network

@@ -20,6 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.manifest import Manifest, read_images
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.records.run import write_text
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.savings.stop_calibration import KnownWalk, stop_line
 from pipeline.savings.stop_calibration import calibrate as find_rule
 from pipeline.savings.walks import known_walk
@@ -53,7 +54,7 @@ def calibrate(
         job = ClassifyJob(
             manifest=_labelled(images, split),
             model=opened.with_changes(changes),
-            out=out_dir.absolute(),
+            store=DiskStore(out_dir.absolute()),
             engine=EngineConfig(),
             workers=workers,
             address=address,
@@ -62,7 +63,7 @@ def calibrate(
         status = run(job)
         if status not in (OK, SOME_FAILED):
             sys.exit(status)
-        walks = list(_walks(open_run(job.out).images()))
+        walks = list(_walks(open_run(out_dir.absolute()).images()))
         rule = find_rule(walks, seed=seed)
         _write(opened, rule)
         _show(rule, walks)
@@ -92,8 +93,8 @@ def _write(model: ModelDirectory, rule: StopRule) -> None:
     config = model.config
     calibrated = replace(config, walk=replace(config.walk, stop_rule=rule))
     text = json.dumps(config_to_json(calibrated), indent=2)
-    write_text(model.path / CONFIG, text + "\n")
-    err.print(f"written: {model.path / CONFIG}")
+    write_text(Path(model.place) / CONFIG, text + "\n")
+    err.print(f"written: {Path(model.place) / CONFIG}")
 
 
 def _show(rule: StopRule, walks: list[KnownWalk]) -> None:

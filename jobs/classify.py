@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from platform import python_version
 from typing import Annotated, Any
 
@@ -26,15 +25,18 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model, settings_of
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.progress import RunProgress
-from pipeline.errors import UsageError
+from pipeline.errors import StorageError, UsageError
 from pipeline.images.opening import fingerprint_of
 from pipeline.manifest import Manifest, read_images
 from pipeline.records.output import Output
 from pipeline.records.resume import COLUMNS, Resumption, finished_images, plan_resumption
-from pipeline.records.run import Run, refuse_other_settings, write_run, write_text
+from pipeline.records.run import Run, refuse_other_settings, write_run
+from pipeline.records.store.opening import store_at
+from pipeline.records.store.run_store import RunStore
 from pipeline.records.summary import UNTRAINED, Tally, readable_bytes, render_summary
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
 from pipeline.storage.fingerprint import Fingerprint
+from pipeline.storage.place import shown
 
 RESUME_THREADS = 32
 """Images of an earlier run that are looked up at once."""
@@ -48,8 +50,8 @@ class ClassifyJob:
     """The images."""
     model: ModelDirectory
     """The model, with the run's changes."""
-    out: Path
-    """Directory for the tables."""
+    store: RunStore
+    """Where the tables go."""
     engine: EngineConfig
     """How much a worker takes on at once."""
     workers: int | None
@@ -64,7 +66,7 @@ class ClassifyJob:
     @property
     def output(self) -> Output:
         """The tables."""
-        return Output(self.out, self.model.config.class_names)
+        return Output(self.store, self.model.config.class_names)
 
 
 def classify(
@@ -73,7 +75,9 @@ def classify(
         typer.Argument(help="Files, globs, directories, or one manifest (CSV or Parquet)."),
     ],
     model: Annotated[str, typer.Option(help="A model directory, or the name of one that ships.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the tables.")],
+    out_place: Annotated[
+        str, typer.Option("--out", help="For the tables: a directory, or s3://BUCKET/PREFIX.")
+    ],
     budget: Annotated[int | None, typer.Option(help="Most looks per image.", min=1)] = None,
     stop_at: Annotated[
         float | None, typer.Option(help="Stop at this confidence.", min=0, max=1)
@@ -119,7 +123,7 @@ def classify(
         job = ClassifyJob(
             model=open_model(model).with_changes(asked),
             manifest=read_images(images),
-            out=out_dir.absolute(),
+            store=store_at(out_place),
             engine=EngineConfig(images_in_flight=in_flight, read_timeout_s=read_timeout),
             workers=workers,
             places=parse_places(allow_hosts),
@@ -170,11 +174,11 @@ def run(job: ClassifyJob) -> int:
         settings=settings_of(job.model),
         arguments=job.arguments,
         versions=_versions(),
-        model=str(job.model.path),
+        model=shown(job.model.place),
         is_trained=is_trained,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_run(record, job.out)
+    write_run(record, job.store)
     try:
         _classify(job, resumption)
     except KeyboardInterrupt:
@@ -188,11 +192,10 @@ def run(job: ClassifyJob) -> int:
 def _prepare(job: ClassifyJob) -> Resumption:
     """Make the directory ready and find what is left to do."""
     try:
-        job.out.mkdir(parents=True, exist_ok=True)
-        is_resumed = refuse_other_settings(job.out, settings_of(job.model))
+        is_resumed = refuse_other_settings(job.store, settings_of(job.model))
         job.output.prepare()
-    except OSError as error:
-        raise UsageError(f"--out {job.out}: cannot be written to: {error}") from error
+    except (OSError, StorageError) as error:
+        raise UsageError(f"--out {job.store.uri}: cannot be written to: {error}") from error
     if job.manifest.ignored_columns:
         err.print(f"note: columns without meaning here: {', '.join(job.manifest.ignored_columns)}")
     written = job.output.read("predictions", list(COLUMNS))
@@ -230,7 +233,7 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
         workers = workers_for(job.workers)
         config = ActorConfig(
             model=job.model,
-            out=job.out,
+            store=job.store,
             engine=job.engine,
             num_threads=int(workers.num_cpus) or 1,
             places=job.places,
@@ -249,15 +252,15 @@ def _close(job: ClassifyJob, record: Run, resumption: Resumption, started: float
         seconds=time.monotonic() - started,
         totals=tally.totals(resumption.num_skipped),
     )
-    write_run(finished, job.out)
-    write_text(job.out / "summary.md", render_summary(finished, tally))
+    write_run(finished, job.store)
+    job.store.put("summary.md", render_summary(finished, tally).encode())
     totals = finished.totals
     out.print(
         f"{totals.images} images: {totals.ok} ok, {totals.degraded} degraded, "
         f"{totals.failed} failed; {totals.looks} looks, {readable_bytes(totals.bytes_read)} read "
         f"of {readable_bytes(totals.full_scan_bytes)}"
     )
-    out.print(f"tables and summary: {job.out}")
+    out.print(f"tables and summary: {job.store.uri}")
     return tally
 
 

@@ -17,6 +17,7 @@ from jobs.classify import ClassifyJob, run
 from jobs.console import OK, out, run_alone, told_plainly
 from jobs.make_benchmark import write_archive
 from pipeline.manifest import read_images
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.summary import readable_bytes
 
 NUM_IMAGES = 24
@@ -105,7 +106,7 @@ def _classify(manifest: Path, results: Path, *options: str) -> tuple[RunFigures,
             model=open_model(MODEL).with_changes(
                 {**changes, "walk.selection": "full_scan"} if is_scan else changes
             ),
-            out=results.absolute(),
+            store=DiskStore(results.absolute()),
             engine=EngineConfig(),
             workers=None,
             address=None,

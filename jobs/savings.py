@@ -20,6 +20,8 @@ from pipeline.costs.models import read_cost_models
 from pipeline.errors import UsageError
 from pipeline.images.foreground import ForegroundKind
 from pipeline.manifest import ImageRecord, read_images
+from pipeline.records.store.disk_store import DiskStore
+from pipeline.records.store.opening import directory_at
 from pipeline.savings.audit import sample_of
 from pipeline.savings.budgets import parse_budgets, parse_share
 from pipeline.savings.measure import WALKS, Way
@@ -31,7 +33,7 @@ def savings(
         typer.Argument(help="Files, globs, directories, or one manifest (CSV or Parquet)."),
     ],
     model: Annotated[str, typer.Option(help="A model directory, or the name of one that ships.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the tables.")],
+    out_place: Annotated[str, typer.Option("--out", help="Directory for the tables.")],
     budgets: Annotated[str, typer.Option(help="Looks per image to compare at.")] = "1,2,4,8,16",
     compare: Annotated[
         str, typer.Option(help="Other walks to take: random, centre, both, or none.")
@@ -75,11 +77,13 @@ def savings(
             {**parse_changes(changes or []), "walk.budget": found[-1], "walk.stop_at": None}
         )
         _refuse_unknown_labels(records.records, opened.config.class_names)
+        out_dir = directory_at(out_place, "savings")
         job = SavingsJob(
+            out=out_dir,
             attention=ClassifyJob(
                 manifest=records,
                 model=opened,
-                out=out_dir.absolute(),
+                store=DiskStore(out_dir),
                 engine=EngineConfig(),
                 workers=workers,
                 address=address,
@@ -94,7 +98,7 @@ def savings(
             sys.exit(dry_run(records.records, opened))
         status = run_savings(job)
         if cost:
-            write_costs(job.attention.out, cost, export_orders)
+            write_costs(out_dir, cost, export_orders)
     sys.exit(status)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from actors.model_directory import ModelDirectory
@@ -17,6 +18,7 @@ from pipeline.manifest import ImageRecord, Manifest
 from pipeline.records.finished_run import open_run
 from pipeline.records.output import Output
 from pipeline.records.run import write_text
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.savings.audit import AuditRow, audit
 from pipeline.savings.measure import WALKS, Measure, Way
 from pipeline.savings.page import render_savings
@@ -35,6 +37,8 @@ NUM_READERS = 16
 class SavingsJob:
     """Everything that was asked for, checked."""
 
+    out: Path
+    """Directory for all tables."""
     attention: ClassifyJob
     """The walk at the largest budget; its tables lie in the directory itself."""
     budgets: tuple[int, ...]
@@ -60,7 +64,7 @@ class SavingsJob:
             job,
             model=job.model.with_changes(changes),
             manifest=manifest,
-            out=job.out / "ways" / way,
+            store=DiskStore(self.out / "ways" / way),
         )
 
 
@@ -78,9 +82,9 @@ def run_savings(job: SavingsJob) -> int:
                     return status
     measures, audited = _measured(job)
     lines = summarise(measures)
-    write_savings(job.attention.out, measures, lines, audited)
-    write_text(job.attention.out / "savings.md", render_savings(lines, audited, _stops(job)))
-    out.print((job.attention.out / "savings.md").read_text(encoding="utf-8"), markup=False)
+    write_savings(job.out, measures, lines, audited)
+    write_text(job.out / "savings.md", render_savings(lines, audited, _stops(job)))
+    out.print((job.out / "savings.md").read_text(encoding="utf-8"), markup=False)
     return status
 
 
@@ -95,7 +99,7 @@ _TITLES: Mapping[Way, str] = {
 def _stops(job: SavingsJob) -> list[StopLine]:
     """What stopping would have come to on labelled images, where the model's confidence is calibrated."""
     rule = job.attention.model.config.walk.stop_rule
-    walks = [known_walk(image) for image in open_run(job.attention.out).images()]
+    walks = [known_walk(image) for image in open_run(job.out).images()]
     known = [walk for walk in walks if walk is not None]
     if rule is None or not known:
         return []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from models.errors import WeightsError
@@ -28,24 +28,29 @@ def save_weights(model: nn.Module, path: Path) -> None:
         temporary.unlink(missing_ok=True)  # there only if something failed
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, content: bytes, name: str) -> None:
     """Fill a network; every name and shape must fit.
+
+    Args:
+        model: the network.
+        content: of a safetensors file.
+        name: of that file, for messages.
 
     Raises:
         WeightsError: if the file cannot be read or does not fit; it lists what is wrong.
     """
     try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
+        found = load(content)
+    except (OSError, SafetensorError, ValueError) as error:
         raise WeightsError(
-            f"{path}: cannot be read as safetensors: {error}; copy the model directory again"
+            f"{name}: cannot be read as safetensors: {error}; copy the model directory again"
         ) from error
     problems = _problems(model.state_dict(), found)
     if problems:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         listed = "\n  ".join(problems[:_SHOWN])
         raise WeightsError(
-            f"{path} does not fit its config.json:\n  {listed}{more}\n"
+            f"{name} does not fit its config.json:\n  {listed}{more}\n"
             "Check architecture, class_names and input.bands, or take the files from one model"
         )
     model.load_state_dict(found)

@@ -12,14 +12,17 @@ import glob
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO, StringIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 
 from pipeline.errors import ManifestError, StorageError
 from pipeline.images.near_opening import IMAGE_SUFFIXES, is_image_directory
 from pipeline.images.pyramid import PixelSize
-from pipeline.storage.place import is_bucket_prefix, is_url
+from pipeline.storage.place import beside, is_bucket_prefix, is_far, is_url, local_path, shown
+from pipeline.storage.whole_object import read_whole
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "image_path": ("wsi", "wsi_path", "filename", "slide_path", "path", "location"),
@@ -67,27 +70,37 @@ def read_images(arguments: Sequence[str]) -> Manifest:
     Raises:
         ManifestError: if a manifest is not usable, or nothing is found.
     """
-    manifests = [name for name in arguments if Path(name).suffix.lower() in (".csv", ".parquet")]
+    manifests = [name for name in arguments if _suffix(name) in (".csv", ".parquet")]
     if manifests and len(arguments) > 1:
         raise ManifestError(
             f"{manifests[0]} is a manifest; give it alone, or give images, not both"
         )
     if manifests:
-        return read_manifest(Path(manifests[0]))
+        return read_manifest(manifests[0])
     paths = [found for argument in arguments for found in _expand(argument)]
     unique = list(dict.fromkeys(paths))
     return Manifest(records=_named(unique))
 
 
-def read_manifest(path: Path) -> Manifest:
-    """A CSV or Parquet file with a row per image. Relative paths are relative to it.
+def read_manifest(place: str) -> Manifest:
+    """A CSV or Parquet file with a row per image, at a path or a URL. Relative paths are relative to it.
 
     Raises:
         ManifestError: if it cannot be read, lacks `image_path`, or repeats an id.
     """
-    header, rows = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
+    path = shown(place)
+    try:
+        content = read_whole(place)
+    except StorageError as error:
+        raise ManifestError(str(error)) from error
+    if content is None:
+        raise ManifestError(f"{path}: there is no such table; check the name")
+    read = _read_parquet if _suffix(place) == ".parquet" else _read_csv
+    header, rows = read(content, path)
     columns = _columns(header, path)
-    records = tuple(_record(row, columns, path, number) for number, row in enumerate(rows, start=1))
+    records = tuple(
+        _record(row, columns, place, number) for number, row in enumerate(rows, start=1)
+    )
     if not records:
         raise ManifestError(f"{path}: no rows below the header; list at least one image")
     _refuse_repeats(records, path)
@@ -95,21 +108,20 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest(records=records, ignored_columns=tuple(n for n in header if n not in used))
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _read_csv(content: bytes, path: str) -> tuple[list[str], list[dict[str, str]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="")
-            rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
-            return [name.strip() for name in reader.fieldnames or []], rows
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(StringIO(content.decode("utf-8-sig"), newline=""), restkey="")
+        rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
+        return [name.strip() for name in reader.fieldnames or []], rows
+    except (UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(
             f"{path}: cannot be read as a CSV table: {error}; write it as UTF-8 text, comma separated"
         ) from error
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+def _read_parquet(content: bytes, path: str) -> tuple[list[str], list[dict[str, str]]]:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(BytesIO(content))
     except (OSError, ValueError) as error:
         raise ManifestError(f"{path}: cannot be read as a Parquet table: {error}") from error
     rows = [
@@ -119,7 +131,7 @@ def _read_parquet(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     return list(table.column_names), rows
 
 
-def _columns(header: Sequence[str], path: Path) -> dict[str, str]:
+def _columns(header: Sequence[str], path: str) -> dict[str, str]:
     """Meaning to column name, own names before aliases."""
     by_lower = {name.lower(): name for name in header}
     found = {}
@@ -139,23 +151,24 @@ def _columns(header: Sequence[str], path: Path) -> dict[str, str]:
 
 
 def _record(
-    row: Mapping[str, str], columns: Mapping[str, str], path: Path, number: int
+    row: Mapping[str, str], columns: Mapping[str, str], place: str, number: int
 ) -> ImageRecord:
+    path = shown(place)
     cells = {meaning: (row.get(name) or "").strip() for meaning, name in columns.items()}
     if not cells["image_path"]:
         raise ManifestError(f"{path}: row {number} has no image_path; fill it in or drop the row")
     mask = cells.get("mask_path")
     return ImageRecord(
         sample_id=cells.get("sample_id") or _stem(cells["image_path"]),
-        image_path=_resolved(cells["image_path"], path.parent),
+        image_path=_resolved(cells["image_path"], place),
         label=cells.get("label") or None,
         split=cells.get("split") or None,
         pixel_size=_pixel_size(cells, path, number),
-        mask_path=_resolved(mask, path.parent) if mask else None,
+        mask_path=_resolved(mask, place) if mask else None,
     )
 
 
-def _pixel_size(cells: Mapping[str, str], path: Path, number: int) -> PixelSize | None:
+def _pixel_size(cells: Mapping[str, str], path: str, number: int) -> PixelSize | None:
     given = {name: cells[name] for name in ("mpp", "pixel_size_m") if cells.get(name)}
     if not given:
         return None
@@ -171,7 +184,7 @@ def _pixel_size(cells: Mapping[str, str], path: Path, number: int) -> PixelSize 
     return PixelSize(value, value, "um" if name == "mpp" else "m")
 
 
-def _refuse_repeats(records: Iterable[ImageRecord], path: Path) -> None:
+def _refuse_repeats(records: Iterable[ImageRecord], path: str) -> None:
     counts = Counter(record.sample_id for record in records)
     repeated = [f"{name!r} ({count} times)" for name, count in counts.items() if count > 1]
     if repeated:
@@ -251,9 +264,19 @@ def _stem(path: str) -> str:
     return stem[: -len(".ome")] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
 
 
-def _resolved(path: str, base: Path) -> str:
-    return path if "://" in path else str((base / path).absolute())
+def _resolved(path: str, manifest: str) -> str:
+    """Of a path or URL in a manifest; relative ones lie beside it."""
+    if is_url(path) or Path(path).is_absolute():
+        return path
+    if is_far(manifest):
+        return beside(manifest, path)
+    return str((local_path(manifest).parent / path).absolute())
 
 
 def _absolute(path: str) -> str:
     return path if "://" in path else str(Path(path).absolute())
+
+
+def _suffix(place: str) -> str:
+    """`.csv` of a path, or of a URL whatever its parameters."""
+    return Path(urlsplit(place).path if is_far(place) else place).suffix.lower()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from actors.training.figures import EpochFigures, read_figures
 from actors.training.job import TrainingJob
 from pipeline.records.run import refuse_other_settings, write_text
+from pipeline.records.store.disk_store import DiskStore
 
 
 def open_run(job: TrainingJob) -> bool:
@@ -16,7 +17,7 @@ def open_run(job: TrainingJob) -> bool:
     Raises:
         ResumeError: naming every setting that differs.
     """
-    is_resumed = refuse_other_settings(job.out, job.settings)
+    is_resumed = refuse_other_settings(DiskStore(job.out), job.settings)
     if not is_resumed:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         record = {"kind": "training", "started": started, "settings": job.settings}

@@ -52,7 +52,7 @@ def read_training_data(
 
 
 def _split(path: Path, name: str, key: str) -> tuple[ImageRecord, ...]:
-    records = read_manifest(path).records
+    records = read_manifest(str(path)).records
     chosen = tuple(record for record in records if record.split == name)
     if not chosen:
         found = ", ".join(sorted({repr(one.split) for one in records if one.split})) or "none"

@@ -13,19 +13,18 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import socket
 import uuid
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
-from pipeline.errors import ImageError
+from pipeline.errors import ImageError, StorageError
 from pipeline.manifest import ImageRecord
+from pipeline.records.store.run_store import RunStore
 
 MAX_DEATHS_ALONE = 2
 """Deaths with nothing else in flight that an image may cause. One could be a kill from outside."""
-DIRECTORY = ".in_flight"
-"""Where the markers lie, in the directory of the run."""
+FOLDER = ".in_flight"
+"""Where the markers lie, in the store of the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +86,8 @@ def refusal(record: ImageRecord, attempt: Attempt) -> ImageError:
 class Attempts:
     """The markers of a run, as one process sees them. Safe to use from many threads."""
 
-    directory: Path
-    """Where they lie."""
+    store: RunStore
+    """Of the run."""
     holder: str
     """Name of this process."""
 
@@ -98,49 +97,42 @@ class Attempts:
         Raises:
             ImageError: if it has had all its tries.
         """
-        path = self._marker(record)
-        attempt = next_attempt(_read(path), holder=self.holder, is_alone=is_alone)
+        attempt = next_attempt(self._read(record), holder=self.holder, is_alone=is_alone)
         if attempt.is_spent:
             raise refusal(record, attempt)
         if attempt.is_suspect and not is_alone:
             return False  # its mark stays as it is: a death before its turn is not its own
-        with contextlib.suppress(OSError):  # then rows cannot be written either; that ends the run
-            _write(attempt, path)
+        with contextlib.suppress(
+            OSError, StorageError
+        ):  # then rows cannot be written either; that ends the run
+            self.store.put(_marker(record), json.dumps(asdict(attempt)).encode())
         return True
 
     def end(self, record: ImageRecord) -> None:
         """The rows of an image are written."""
-        with contextlib.suppress(OSError):  # what is left over matters only if this process dies
-            self._marker(record).unlink(missing_ok=True)
+        with contextlib.suppress(
+            OSError, StorageError
+        ):  # a left-over matters only if this process dies
+            self.store.remove(_marker(record))
 
-    def _marker(self, record: ImageRecord) -> Path:
-        return self.directory / hashlib.sha256(record.sample_id.encode()).hexdigest()[:24]
+    def _read(self, record: ImageRecord) -> Attempt | None:
+        try:
+            found = self.store.get(_marker(record))
+        except (OSError, StorageError):
+            return None
+        return None if found is None else Attempt(**json.loads(found))
 
 
-def attempts_of(run: Path) -> Attempts:
+def attempts_of(store: RunStore) -> Attempts:
     """The markers in the directory of a run, for this process."""
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    return Attempts(run / DIRECTORY, name)
+    return Attempts(store, name)
 
 
-def clear_attempts(run: Path) -> None:
+def clear_attempts(store: RunStore) -> None:
     """Forget everything; while no process works on the run."""
-    shutil.rmtree(run / DIRECTORY, ignore_errors=True)
+    store.clear(FOLDER)
 
 
-def _read(path: Path) -> Attempt | None:
-    try:
-        return Attempt(**json.loads(path.read_bytes()))
-    except OSError:  # almost always: there is none
-        return None
-
-
-def _write(attempt: Attempt, path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    text = json.dumps(asdict(attempt))
-    try:
-        temporary.write_text(text)
-    except FileNotFoundError:  # the first image of a run
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text)
-    temporary.replace(path)
+def _marker(record: ImageRecord) -> str:
+    return f"{FOLDER}/{hashlib.sha256(record.sample_id.encode()).hexdigest()[:24]}"

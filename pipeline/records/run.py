@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import ResumeError
+from pipeline.records.store.disk_store import write_atomically
+from pipeline.records.store.run_store import RunStore
 
+RUN = "run.json"
 SCHEMA_VERSION = 1
 
 
@@ -62,33 +64,31 @@ class Run:
     """Of this file and the tables."""
 
 
-def write_run(run: Run, directory: Path) -> None:
+def write_run(run: Run, store: RunStore) -> None:
     """Write run.json, atomically."""
     text = json.dumps(asdict(run), indent=2, ensure_ascii=False, default=list)
-    write_text(directory / "run.json", text + "\n")
+    store.put(RUN, f"{text}\n".encode())
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file, atomically."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, text.encode())
 
 
-def refuse_other_settings(directory: Path, settings: Mapping[str, Any]) -> bool:
-    """Whether `directory` holds an earlier run; with the same settings, or it is an error.
+def refuse_other_settings(store: RunStore, settings: Mapping[str, Any]) -> bool:
+    """Whether `store` holds an earlier run; with the same settings, or it is an error.
 
     Raises:
         ResumeError: naming every setting that differs.
     """
-    path = directory / "run.json"
-    if not path.exists():
+    found = store.get(RUN)
+    if found is None:
         return False
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        earlier = json.loads(found)["settings"]
+    except (ValueError, KeyError, TypeError) as error:
         raise ResumeError(
-            f"{path} cannot be read ({error!r}); give another --out, or remove the directory"
+            f"{store.uri}/{RUN} cannot be read ({error!r}); give another --out, or remove the directory"
         ) from error
     now = json.loads(json.dumps(dict(settings), default=list))
     differing = [
@@ -99,7 +99,7 @@ def refuse_other_settings(directory: Path, settings: Mapping[str, Any]) -> bool:
     if differing:
         listed = "\n".join(differing)
         raise ResumeError(
-            f"{directory} holds a run with other settings:\n{listed}\n"
+            f"{store.uri} holds a run with other settings:\n{listed}\n"
             "Give another --out, or the same settings to resume it"
         )
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
@@ -75,6 +76,13 @@ def written(url: str) -> str:
     parts = _split(url)
     path, query = (quote(part, safe="/%!$&'()*+,;=:@~?") for part in (parts.path, parts.query))
     return urlunsplit(parts._replace(path=path, query=query))
+
+
+def beside(url: str, name: str) -> str:
+    """URL of what a relative path names, from where an object lies."""
+    parts = _split(url)
+    path = posixpath.normpath(f"{posixpath.dirname(parts.path)}/{name}")
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
 
 def local_path(uri: str) -> Path:

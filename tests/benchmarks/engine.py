@@ -21,6 +21,7 @@ from actors.worker_process import keep_loaded, settle_in
 from jobs.cluster import connected
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.glimpse import Observation, Position
 from tests.benchmarks import archive
 from tests.benchmarks.figure import Figure
@@ -119,7 +120,7 @@ def _own_rate(recorder: Recorder, runner: ModelRunner) -> float:
 def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:
     out = Path("runs/bench/out").absolute()
     shutil.rmtree(out, ignore_errors=True)
-    Output(out, model.config.class_names).prepare()
+    Output(DiskStore(out), model.config.class_names).prepare()
     config = ActorConfig(model=model, out=out, engine=EngineConfig(), num_threads=CORES)
     with connected(None):
         workers = Workers(count=1, num_cpus=CORES, num_gpus=0)
@@ -128,7 +129,7 @@ def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:
 
 def _rate_after_start(model: ModelDirectory, records: list[ImageRecord]) -> float:
     """The engine in process, writing its tables as through Ray."""
-    output = Output(Path("runs/bench/in_process").absolute(), model.config.class_names)
+    output = Output(DiskStore(Path("runs/bench/in_process").absolute()), model.config.class_names)
     output.prepare()
     runner = load_runner(model, num_threads=CORES)
     with Engine(model.config.plan, runner, EngineConfig(), sink=output.commit) as engine:

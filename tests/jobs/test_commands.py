@@ -27,7 +27,7 @@ class TestClassifyRefuses:
     @pytest.mark.parametrize(
         ("arguments", "problem"),
         [
-            (["gone.csv", "--model", "digits"], "cannot be read as a CSV"),
+            (["gone.csv", "--model", "digits"], "there is no such table"),
             (["a.tif", "--model", "nothing"], "one of those that ship: digits"),
             (["a.tif", "--model", "digits", "--set", "walk.budgte=3"], "is 'walk.budget' meant"),
             (["a.tif", "--model", "digits", "--set", "budget"], "wanted NAME=VALUE"),

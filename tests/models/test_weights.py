@@ -28,7 +28,7 @@ class TestWeights:
         )  # moves the statistics
         other = build_model("tnet_small", num_classes=3, seed=2)
         save_weights(one, tmp_path / "model.safetensors")
-        load_weights(other, tmp_path / "model.safetensors")
+        load_weights(other, (tmp_path / "model.safetensors").read_bytes(), "w")
 
         for name, tensor in one.state_dict().items():
             assert torch.equal(tensor, other.state_dict()[name])
@@ -40,7 +40,9 @@ class TestWeights:
         with pytest.raises(
             WeightsError, match=r"classification.1.weight is \(3, 64\), wanted \(7, 64\)"
         ):
-            load_weights(build_model("tnet_small", num_classes=7), tmp_path / "w")
+            load_weights(
+                build_model("tnet_small", num_classes=7), (tmp_path / "w").read_bytes(), "w"
+            )
 
     def test_other_names_are_named(self, tmp_path: Path) -> None:
         """A missing and an unknown tensor are both told."""
@@ -51,16 +53,13 @@ class TestWeights:
         save_file(tensors, tmp_path / "w")
 
         with pytest.raises(WeightsError, match=r"location.score.bias is missing\n  surplus is not"):
-            load_weights(model, tmp_path / "w")
+            load_weights(model, (tmp_path / "w").read_bytes(), "w")
 
-    @pytest.mark.parametrize("content", [b"", b"not a safetensors file at all", None])
-    def test_unreadable_files_are_told(self, tmp_path: Path, content: bytes | None) -> None:
-        """A file that is empty, something else, or not there is our own error."""
-        path = tmp_path / "w"
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(WeightsError, match="cannot be read as safetensors"):
-            load_weights(build_model("tnet_small", num_classes=3), path)
+    @pytest.mark.parametrize("content", [b"", b"not a safetensors file at all"])
+    def test_unreadable_files_are_told(self, content: bytes) -> None:
+        """A file that is empty or something else is our own error, with its name."""
+        with pytest.raises(WeightsError, match="here/w: cannot be read as safetensors"):
+            load_weights(build_model("tnet_small", num_classes=3), content, "here/w")
 
 
 class TestSaveWeights:
@@ -93,7 +92,7 @@ class TestLoadWeights:
         model = build_model("tnet_small", num_classes=5, seed=2)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         with pytest.raises(WeightsError):
-            load_weights(model, path)
+            load_weights(model, path.read_bytes(), "w")
 
         assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
@@ -102,7 +101,7 @@ class TestLoadWeights:
         path = tmp_path / "w"
         save_weights(build_model("bagnet77", num_classes=3), path)
         with pytest.raises(WeightsError, match=r"and \d+ more") as caught:
-            load_weights(assemble("tnet_small", num_classes=3), path)
+            load_weights(assemble("tnet_small", num_classes=3), path.read_bytes(), "w")
 
         assert str(caught.value).count(" is missing") == 5
 
@@ -110,4 +109,8 @@ class TestLoadWeights:
         """The digits model that comes with the package loads into its network: ten classes, one band."""
         config = json.loads(SHIPPED.with_name("config.json").read_text())
         network = NetworkConfig(**config["network"])
-        load_weights(assemble("tnet_small", num_classes=10, num_bands=1, network=network), SHIPPED)
+        load_weights(
+            assemble("tnet_small", num_classes=10, num_bands=1, network=network),
+            SHIPPED.read_bytes(),
+            "w",
+        )

@@ -10,13 +10,14 @@ import pytest
 from pipeline.errors import ImageError
 from pipeline.manifest import ImageRecord
 from pipeline.records.attempts import (
-    DIRECTORY,
+    FOLDER,
     MAX_DEATHS_ALONE,
     Attempts,
     attempts_of,
     clear_attempts,
     next_attempt,
 )
+from pipeline.records.store.disk_store import DiskStore
 
 IMAGE = ImageRecord(sample_id="a/b", image_path="slides/a.tif")
 OTHER = ImageRecord(sample_id="c", image_path="slides/c.tif")
@@ -24,7 +25,7 @@ OTHER = ImageRecord(sample_id="c", image_path="slides/c.tif")
 
 def process(run: Path, name: str) -> Attempts:
     """The markers as a process of this name sees them."""
-    return Attempts(run / DIRECTORY, name)
+    return Attempts(DiskStore(run), name)
 
 
 class TestNextAttempt:
@@ -58,18 +59,18 @@ class TestNextAttempt:
 class TestAttempts:
     def test_written_images_leave_nothing(self, tmp_path: Path) -> None:
         """A mark is there from taking an image on until its rows are written."""
-        markers = attempts_of(tmp_path)
+        markers = attempts_of(DiskStore(tmp_path))
 
         assert markers.begin(IMAGE, False)
-        assert len(list(markers.directory.iterdir())) == 1
+        assert len(list((tmp_path / FOLDER).iterdir())) == 1
         markers.end(IMAGE)
         markers.end(IMAGE)  # once more: it may have been removed by a retry
-        assert not list(markers.directory.iterdir())
+        assert not list((tmp_path / FOLDER).iterdir())
         assert process(tmp_path, "next").begin(IMAGE, False)
 
     def test_no_two_processes_have_one_name(self, tmp_path: Path) -> None:
         """Numbers of processes come again; names do not."""
-        assert attempts_of(tmp_path).holder != attempts_of(tmp_path).holder
+        assert attempts_of(DiskStore(tmp_path)).holder != attempts_of(DiskStore(tmp_path)).holder
 
     def test_a_poisonous_image_ends_with_a_word(self, tmp_path: Path) -> None:
         """One death with others, the bound of deaths alone, then an error with the file, the count and the way out."""
@@ -98,7 +99,7 @@ class TestAttempts:
         assert last.begin(OTHER, True)
         [mark] = [
             json.loads(path.read_text())
-            for path in last.directory.iterdir()
+            for path in (tmp_path / FOLDER).iterdir()
             if '"5"' in path.read_text()
         ]
         assert (mark["shared_deaths"], mark["deaths_alone"]) == (1, 0)
@@ -113,14 +114,14 @@ class TestAttempts:
     def test_a_new_run_forgets(self, tmp_path: Path) -> None:
         """Clearing makes every image innocent, and nothing is left; clearing nothing is no error."""
         assert process(tmp_path, "0").begin(IMAGE, False)
-        clear_attempts(tmp_path)
-        clear_attempts(tmp_path)
+        clear_attempts(DiskStore(tmp_path))
+        clear_attempts(DiskStore(tmp_path))
 
         assert not list(tmp_path.iterdir())
         assert process(tmp_path, "1").begin(IMAGE, False)
 
     def test_a_full_disk_is_no_images_failure(self, tmp_path: Path) -> None:
         """Where no mark can be written the image goes on; writing its rows will tell."""
-        (tmp_path / DIRECTORY).write_text("in the way")
+        (tmp_path / FOLDER).write_text("in the way")
 
         assert process(tmp_path, "0").begin(IMAGE, False)

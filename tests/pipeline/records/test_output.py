@@ -15,6 +15,7 @@ from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
 from pipeline.records.running_cost import CostSoFar
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.tables import TABLES
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
@@ -98,7 +99,7 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
 
 def made(tmp_path: Path, *sample_ids: str) -> Output:
     """A directory with some images committed."""
-    output = Output(tmp_path, CLASSES)
+    output = Output(DiskStore(tmp_path), CLASSES)
     output.prepare()
     for sample_id in sample_ids:
         output.commit(result(sample_id))

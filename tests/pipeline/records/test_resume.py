@@ -11,6 +11,7 @@ from pipeline.errors import ResumeError
 from pipeline.manifest import ImageRecord
 from pipeline.records.resume import FinishedImage, plan_resumption
 from pipeline.records.run import refuse_other_settings
+from pipeline.records.store.disk_store import DiskStore
 from pipeline.storage.fingerprint import Fingerprint
 
 RECORDS = tuple(ImageRecord(sample_id=name, image_path=f"/{name}") for name in "abcd")
@@ -44,7 +45,9 @@ class TestRefuseOtherSettings:
         settings = {"model.sha256": "x", "walk.budget": 9, "walk.grid": 3}
         (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
         with pytest.raises(ResumeError) as caught:
-            refuse_other_settings(tmp_path, settings | {"walk.budget": 5, "walk.wave": 2})
+            refuse_other_settings(
+                DiskStore(tmp_path), settings | {"walk.budget": 5, "walk.wave": 2}
+            )
 
         text = str(caught.value)
         assert "walk.budget: 9 then, 5 now" in text
@@ -55,11 +58,11 @@ class TestRefuseOtherSettings:
         """Tuples and lists of the same values are the same settings."""
         (tmp_path / "run.json").write_text(json.dumps({"settings": {"k": [2, 1]}}))
 
-        assert refuse_other_settings(tmp_path, {"k": (2, 1)})
-        assert not refuse_other_settings(tmp_path / "new", {"k": (2, 1)})
+        assert refuse_other_settings(DiskStore(tmp_path), {"k": (2, 1)})
+        assert not refuse_other_settings(DiskStore(tmp_path / "new"), {"k": (2, 1)})
 
     def test_an_unreadable_run_is_refused(self, tmp_path: Path) -> None:
         """A broken run.json is not overwritten."""
         (tmp_path / "run.json").write_text("{")
         with pytest.raises(ResumeError, match="cannot be read"):
-            refuse_other_settings(tmp_path, {})
+            refuse_other_settings(DiskStore(tmp_path), {})

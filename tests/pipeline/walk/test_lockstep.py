@@ -42,7 +42,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageRecord, ...]
         tile_px=64,
     )
     write_archive(plan, read_digits("digits"), out)
-    return read_manifest(out / "manifest.csv").records
+    return read_manifest(str(out / "manifest.csv")).records
 
 
 class Brightness:

@@ -17,6 +17,7 @@ from jobs.models import models
 from jobs.new_model import new_model
 from jobs.report import report
 from jobs.savings import savings
+from jobs.submit import submit
 from jobs.train import train
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ JOBS = (
     costs,
     export,
     ingest,
+    submit,
     train,
     calibrate,
     models,

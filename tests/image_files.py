@@ -23,6 +23,7 @@ def halves(finest: NDArray[Any], count: int) -> list[NDArray[Any]]:
 
 def write_pyramid_tiff(path: Path, levels: list[NDArray[Any]], **options: Any) -> Path:
     """Finest first, coarser ones as reduced pages."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tifffile.TiffWriter(path, bigtiff=options.pop("bigtiff", False)) as file:
         for index, level in enumerate(levels):
             file.write(level, subfiletype=1 if index else 0, metadata=None, **options)

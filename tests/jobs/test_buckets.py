@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +32,6 @@ class TestBuckets:
     def test_a_run_in_buckets_is_a_run(self, s3: Moto, tmp_path: Path) -> None:
         """Manifest, model and tables on a server, the job killed and run again: the rows of a run on disks."""
         here = tmp_path / "archive"
-        (here / "images").mkdir(parents=True)
         for number in range(NUM_IMAGES):
             slide(here / "images" / f"{number:02d}.tif", 900, 900, seed=number)
         lines = ["image_path", *(f"images/{number:02d}.tif" for number in range(NUM_IMAGES))]
@@ -43,7 +41,7 @@ class TestBuckets:
             (here / "model" / path.name).write_bytes(path.read_bytes())
         root = s3.upload(here, "archive")
         s3.upload(here, "results", names=())
-        environment = {**ENVIRONMENT, **s3.environment, "PATH": os.environ["PATH"]}
+        environment = {**ENVIRONMENT, **s3.environment}
         options = ("--budget", 25, "--in-flight", 1)
         far = (
             f"{root}/list.csv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,12 +12,13 @@ import pyarrow as pa
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
+from actors.receipt import RECEIPT_SCHEMA, Receipt, receipt_of
 from models.errors import ModelError
 from pipeline.images.pyramid import PixelSize
 from pipeline.manifest import ImageRecord
 from pipeline.records.attempts import attempts_of
 from pipeline.records.output import Output
-from pipeline.records.result import Failure, ImageResult
+from pipeline.records.result import ImageResult
 from pipeline.records.store.run_store import RunStore
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 
@@ -38,45 +39,28 @@ class ActorConfig:
     """Where images may lie."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """One image whose rows are written."""
-
-    sample_id: str = ""
-    """Which image."""
-    status: str = ""
-    """`ok`, `degraded` or `failed`."""
-    num_glimpses: int = 0
-    """Looks taken."""
-    bytes_read: int = 0
-    """Bytes transferred."""
-    full_scan_bytes: int = 0
-    """Encoded bytes of its finest level; 0 where that is not known."""
-    refusal: str | None = None
-    """Why the worker cannot classify anything at all: its model does not load. No image then."""
-
-
-RECEIPT_SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("status", pa.string()),
-        ("num_glimpses", pa.int64()),
-        ("bytes_read", pa.int64()),
-        ("full_scan_bytes", pa.int64()),
-        ("refusal", pa.string()),
-    ]
-)
-
-
 class ClassifyActor:
-    """One engine in one process. Ray Data calls it with several batches at once."""
+    """One engine in one process. Ray Data calls it with several batches at once.
 
-    def __init__(self, config: ActorConfig) -> None:
+    Args:
+        config: what the worker needs to know.
+        watch: told of the engine when it runs.
+        count: told of every image whose rows are written.
+    """
+
+    def __init__(
+        self,
+        config: ActorConfig,
+        *,
+        watch: Callable[[Engine], None] = lambda _: None,
+        count: Callable[[Receipt], None] = lambda _: None,
+    ) -> None:
         # Here, not above: a driver that only pickles this class must not pay for torch.
         from actors.model_runner import load_runner
         from actors.worker_process import keep_loaded, settle_in
 
         settle_in()
+        self._count = count
         self._engine: Engine | ModelError
         try:
             runner = load_runner(config.model, num_threads=config.num_threads)
@@ -95,6 +79,7 @@ class ClassifyActor:
         plan = replace(config.model.config.plan, places=config.places)
         keep_loaded()
         self._engine = Engine(plan, runner, config.engine, sink=commit, admit=attempts.begin)
+        watch(self._engine)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
         """Classify a few images; a receipt each, as they are finished. Or one refusal, and no image opened."""
@@ -106,25 +91,8 @@ class ClassifyActor:
         promises = [asyncio.wrap_future(engine.submit(record)) for record in records]
         for promise in asyncio.as_completed(promises):
             receipt = receipt_of(await promise)
+            self._count(receipt)
             yield pa.Table.from_pylist([asdict(receipt)], RECEIPT_SCHEMA)
-
-
-def receipt_of(result: ImageResult) -> Receipt:
-    """What the driver hears of a result."""
-    outcome = result.outcome
-    if isinstance(outcome, Failure):
-        counts = (0, outcome.bytes_read, 0)
-        status = "failed"
-    else:
-        counts = (outcome.num_glimpses, outcome.bytes_read, outcome.full_scan_bytes or 0)
-        status = outcome.status
-    return Receipt(
-        sample_id=outcome.record.sample_id,
-        status=status,
-        num_glimpses=counts[0],
-        bytes_read=counts[1],
-        full_scan_bytes=counts[2],
-    )
 
 
 def record_to_row(record: ImageRecord) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import pyarrow as pa
 import ray
 import ray.data
 
-from actors.classify_actor import ActorConfig, ClassifyActor, Receipt, record_to_row
+from actors.classify_actor import ActorConfig, ClassifyActor, record_to_row
+from actors.receipt import Receipt
+from actors.worker_metrics import WorkerMetrics
 from models.errors import WeightsError
 from pipeline.manifest import ImageRecord
 
@@ -82,10 +84,11 @@ def classify_on_ray(
 
 
 class _SentActor(ClassifyActor):
-    """One that fetches its config, which is too large to travel with the class."""
+    """One that fetches its config, which is too large to travel with the class, and shows what it does."""
 
     def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:
-        super().__init__(ray.get(config))
+        metrics = WorkerMetrics()
+        super().__init__(ray.get(config), watch=metrics.watch, count=metrics.count)
 
 
 def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:

@@ -30,7 +30,7 @@ from actors.image_tasks import (
     Suspected,
     Written,
 )
-from actors.model_lanes import ModelBroke, ModelLanes, Seen
+from actors.model_lanes import Activity, ModelBroke, ModelLanes, Seen
 from actors.read_pools import WATCH_INTERVAL_S, ReadPools
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
@@ -84,6 +84,16 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def activity(self) -> Activity:
+        """What the model was given so far; may be asked from any thread."""
+        return self._lanes.activity
+
+    @property
+    def num_in_flight(self) -> int:
+        """Images open or being opened; may be asked from any thread."""
+        return self._scheduler.num_in_flight
 
     def submit(self, record: ImageRecord) -> Future[ImageResult]:
         """Classify an image. The future fails only if the model breaks or the result cannot be written."""

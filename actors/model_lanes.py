@@ -17,6 +17,16 @@ from pipeline.walk.walk import LookModel
 Batch: TypeAlias = list[ReadyLook[NDArray[np.float32]]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What the model was given so far."""
+
+    looks: int = 0
+    """Windows."""
+    slots: int = 0
+    """Windows that the same batches had room for."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """The model has spoken."""
@@ -42,6 +52,7 @@ class ModelLanes:
         self._model, self._post = model, post
         self._threads = ThreadPoolExecutor(model.num_lanes, "foveate-model")
         self._num_out = 0
+        self.activity = Activity()
 
     @property
     def is_busy(self) -> bool:
@@ -55,6 +66,10 @@ class ModelLanes:
     def start(self, batch: Batch) -> None:
         """Show a batch to the model as soon as a lane is free."""
         self._num_out += 1
+        done = self.activity
+        self.activity = Activity(
+            looks=done.looks + len(batch), slots=done.slots + self._model.batch_size
+        )
         self._threads.submit(self._look, batch)
 
     def came_back(self) -> None:

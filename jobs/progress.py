@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.progress import MofNCompleteColumn
 
-from actors.classify_actor import Receipt
+from actors.receipt import Receipt
 from jobs.progress_line import ProgressLine
 from pipeline.records.summary import readable_bytes
 

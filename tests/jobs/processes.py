@@ -66,9 +66,11 @@ def the_worker(process: subprocess.Popen[str]) -> psutil.Process:
     return worker
 
 
-def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_until(
+    is_so: Callable[[], bool], process: subprocess.Popen[str], *, limit_s: float = 60
+) -> None:
     """Poll until something is so; fails when the process ends before."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + limit_s
     while not is_so():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

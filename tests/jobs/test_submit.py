@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from jobs.submit import entrypoint_of
 from pipeline.errors import UsageError
 from tests.image_files import slide
-from tests.jobs.processes import ROOT, finished
+from tests.jobs.processes import ROOT, finished, started, wait_until
 from tests.servers.ray_cluster import RAY, RayCluster, running
 
 ON_RAY = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
@@ -95,3 +97,44 @@ class TestOnACluster:
 
         assert status == 2, said
         assert "RAY_AUTH_MODE=token" in said
+
+    def test_prometheus_hears_of_looks_bytes_and_images(
+        self, cluster: RayCluster, tmp_path: Path
+    ) -> None:
+        """While a job runs, the node's metrics hold our own, and finished images are counted by status."""
+        original = slide(tmp_path / "images/0.tif", 1400, 1400)
+        for number in range(1, 30):
+            os.link(original, tmp_path / f"images/{number}.tif")
+        (tmp_path / "images/bad.tif").write_bytes(b"no image")
+        out = tmp_path / "out"
+        command = (
+            "classify",
+            tmp_path / "images",
+            "--model",
+            "digits",
+            "--out",
+            out,
+            "--full-scan",
+        )
+        arguments = ("jobs.cli", "submit", "--address", cluster.dashboard, "--", *command)
+        wanted = (
+            "ray_foveate_looks",
+            "ray_foveate_bytes_read",
+            "ray_foveate_images_in_flight",
+            "ray_foveate_batch_fill",
+            'status="ok"',
+            'status="failed"',
+        )
+        with started(*arguments, environment=cluster.environment) as process:
+            wait_until(lambda: not missing(cluster, wanted), process, limit_s=120)
+
+
+def missing(cluster: RayCluster, names: Sequence[str]) -> list[str]:
+    """Which of these the node's metrics do not hold."""
+    try:
+        with urlopen(f"http://127.0.0.1:{cluster.metrics_port}/metrics", timeout=10) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if "foveate" in line]
+    except OSError:  # not up yet
+        return list(names)
+    text = "\n".join(lines)
+    return [name for name in names if name not in text]

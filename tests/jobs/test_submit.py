@@ -102,20 +102,12 @@ class TestOnACluster:
         self, cluster: RayCluster, tmp_path: Path
     ) -> None:
         """While a job runs, the node's metrics hold our own, and finished images are counted by status."""
-        original = slide(tmp_path / "images/0.tif", 1400, 1400)
-        for number in range(1, 30):
+        original = slide(tmp_path / "images/1.tif", 1400, 1400)
+        for number in range(2, 30):
             os.link(original, tmp_path / f"images/{number}.tif")
-        (tmp_path / "images/bad.tif").write_bytes(b"no image")
-        out = tmp_path / "out"
-        command = (
-            "classify",
-            tmp_path / "images",
-            "--model",
-            "digits",
-            "--out",
-            out,
-            "--full-scan",
-        )
+        (tmp_path / "images/0.tif").write_bytes(b"no image")
+        options = ("--out", tmp_path / "out", "--full-scan", "--in-flight", 2)
+        command = ("classify", tmp_path / "images", "--model", "digits", *options)
         arguments = ("jobs.cli", "submit", "--address", cluster.dashboard, "--", *command)
         wanted = (
             "ray_foveate_looks",

@@ -42,6 +42,8 @@ class Workers:
     """Processors that each takes."""
     num_gpus: float
     """GPUs that each takes."""
+    most: int | None = None
+    """Processes that there may be while there is work for them; None: `count`, always."""
 
 
 def classify_on_ray(
@@ -69,7 +71,8 @@ def classify_on_ray(
         batch_size=None,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(
-            size=workers.count,
+            min_size=workers.count,
+            max_size=workers.most or workers.count,
             max_tasks_in_flight_per_actor=2 * calls,
             max_concurrent_calls_per_actor=calls,
         ),

@@ -16,6 +16,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import CONFIG, ModelDirectory, config_to_json, open_model
 from jobs.classify import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
 from pipeline.manifest import Manifest, read_images
 from pipeline.records.finished_run import FinishedImage, open_run
@@ -56,7 +57,7 @@ def calibrate(
             model=opened.with_changes(changes),
             store=DiskStore(out_dir.absolute()),
             engine=EngineConfig(),
-            workers=workers,
+            workers=WorkersAsked(least=workers, most=workers),
             address=address,
             arguments=("foveate", *sys.argv[1:]),
         )

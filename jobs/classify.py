@@ -25,6 +25,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model, settings_of
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.progress import RunProgress
+from jobs.workers import AS_MANY_AS_FIT, WorkersAsked, parse_workers
 from pipeline.errors import StorageError, UsageError
 from pipeline.images.opening import fingerprint_of
 from pipeline.manifest import Manifest, read_images
@@ -54,8 +55,8 @@ class ClassifyJob:
     """Where the tables go."""
     engine: EngineConfig
     """How much a worker takes on at once."""
-    workers: int | None
-    """Worker processes, or as many as fit."""
+    workers: WorkersAsked = AS_MANY_AS_FIT
+    """Worker processes."""
     places: AllowedPlaces = EVERYWHERE
     """Where images may lie."""
     address: str | None
@@ -89,7 +90,15 @@ def classify(
         list[str] | None,
         typer.Option("--set", help="Change the model's config, e.g. walk.foreground=tissue."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1)] = None,
+    workers: Annotated[
+        str | None, typer.Option(help="Worker processes, as 4, or as 1-8 to follow the work.")
+    ] = None,
+    num_cpus: Annotated[
+        float | None, typer.Option(help="Processors of each worker.", min=1)
+    ] = None,
+    num_gpus: Annotated[
+        float | None, typer.Option(help="GPUs of each worker; 0.5: two share one.", min=0)
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
     in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 32,
     only_say: Annotated[
@@ -125,7 +134,7 @@ def classify(
             manifest=read_images(images),
             store=store_at(out_place),
             engine=EngineConfig(images_in_flight=in_flight, read_timeout_s=read_timeout),
-            workers=workers,
+            workers=parse_workers(workers, num_cpus=num_cpus, num_gpus=num_gpus),
             places=parse_places(allow_hosts),
             address=address,
             arguments=("foveate", "classify", *sys.argv[1:])
@@ -181,7 +190,7 @@ def run(job: ClassifyJob) -> int:
     write_run(record, job.store)
     try:
         _classify(job, resumption)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C; SIGTERM, which Ray makes an exit
         _close(job, replace(record, status="interrupted"), resumption, started)
         err.print("interrupted; run the same command again to go on")
         return 130

@@ -11,6 +11,7 @@ from typing import Any
 import ray
 
 from actors.distribution import Workers
+from jobs.workers import NodeResources, WorkersAsked, plan_workers
 
 _LOCAL_RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -55,18 +56,17 @@ def connected(address: str | None, *, shows_logs: bool = True) -> Iterator[None]
         ray.shutdown()
 
 
-def workers_for(count: int | None) -> Workers:
-    """One worker per GPU; without GPUs one per node, with all of its processors, or `count` over all of them."""
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-    num_gpus = int(resources.get("GPU", 0))
-    if num_gpus:
-        return Workers(
-            count=count or num_gpus, num_cpus=1, num_gpus=min(1, num_gpus / (count or 1))
+def workers_for(asked: WorkersAsked) -> Workers:
+    """What was asked for, on the cluster that is connected."""
+    nodes = [
+        NodeResources(
+            num_cpus=node["Resources"].get("CPU", 0), num_gpus=node["Resources"].get("GPU", 0)
         )
-    nodes = [node for node in _nodes() if node["Alive"]]
-    num_cpus = int(resources.get("CPU", 1))
-    wanted = count or len(nodes)
-    return Workers(count=wanted, num_cpus=max(1, num_cpus // wanted), num_gpus=0)
+        for node in _nodes()
+        if node["Alive"]
+    ]
+    plan = plan_workers(asked, nodes)
+    return Workers(count=plan.least, most=plan.most, num_cpus=plan.num_cpus, num_gpus=plan.num_gpus)
 
 
 def training_workers_for(count: int | None) -> Workers:

@@ -108,7 +108,6 @@ def _classify(manifest: Path, results: Path, *options: str) -> tuple[RunFigures,
             ),
             store=DiskStore(results.absolute()),
             engine=EngineConfig(),
-            workers=None,
             address=None,
             arguments=("foveate", *command),
         )

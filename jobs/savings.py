@@ -16,6 +16,7 @@ from jobs.console import run_alone, told_plainly
 from jobs.costs import write_costs
 from jobs.dry_run import dry_run
 from jobs.savings_walks import SavingsJob, run_savings
+from jobs.workers import WorkersAsked
 from pipeline.costs.models import read_cost_models
 from pipeline.errors import UsageError
 from pipeline.images.foreground import ForegroundKind
@@ -85,7 +86,7 @@ def savings(
                 model=opened,
                 store=DiskStore(out_dir),
                 engine=EngineConfig(),
-                workers=workers,
+                workers=WorkersAsked(least=workers, most=workers),
                 address=address,
                 arguments=("foveate", *sys.argv[1:]),
             ),

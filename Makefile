@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test format lint types unit bench fuzz clean
+.PHONY: install demo test format lint types unit bench chaos fuzz clean
 
 install: $(STAMP)
 
@@ -34,6 +34,10 @@ unit:
 
 bench: install
 	$(BIN)/python -m tests.benchmarks.run
+
+# Every fault of tests/jobs/test_faults.py, one after the other, on an archive of 300 images.
+chaos: install
+	FOVEATE_CHAOS_IMAGES=300 $(BIN)/python -m pytest tests/jobs/test_faults.py -v --durations=0
 
 # Ten minutes of damaged files; what it finds lies in runs/fuzz.
 fuzz: install

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +20,8 @@ VERBS = ("classify", "savings", "ingest", "train", "calibrate", "doctor")
 CODE = Path(__file__).parents[1]
 """What travels with the job, if it is a checkout: its `.rayignore` keeps the upload small."""
 INTERRUPTED = 130
+PATIENCE_S = 60
+"""With a cluster that is up, but whose head does not take jobs yet."""
 
 
 def submit(
@@ -48,6 +52,7 @@ def submit(
         entrypoint = entrypoint_of(command)
         environment = _environment(env or [])
         client = _client(address)
+        _quiet()
         runtime: dict[str, Any] = {"env_vars": environment}
         if (CODE / "pyproject.toml").is_file():
             runtime["working_dir"] = str(CODE)
@@ -80,6 +85,11 @@ def _environment(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def _quiet() -> None:
+    """Ray lists every file that it leaves behind."""
+    logging.getLogger("ray._private.runtime_env.packaging").setLevel(logging.WARNING)
+
+
 def _client(address: str) -> Any:
     try:
         from ray.job_submission import JobSubmissionClient  # not above: it loads Ray
@@ -104,11 +114,19 @@ def _refusal(address: str, error: Exception) -> str:
 
 
 def _submitted(client: Any, entrypoint: str, name: str | None, runtime: dict[str, Any]) -> str:
-    try:
-        job: str = client.submit_job(entrypoint=entrypoint, submission_id=name, runtime_env=runtime)
-    except Exception as error:  # as above
-        raise UsageError(_refusal(client.get_address(), error)) from error
-    return job
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            job: str = client.submit_job(
+                entrypoint=entrypoint, submission_id=name, runtime_env=runtime
+            )
+        except Exception as error:  # as above
+            is_starting = "No available agent" in str(error)
+            if not is_starting or time.monotonic() > deadline:
+                raise UsageError(_refusal(client.get_address(), error)) from error
+            time.sleep(2)
+        else:
+            return job
 
 
 def _follow(client: Any, job: str) -> int:

@@ -45,10 +45,12 @@ def started(
         process.communicate()
 
 
-def finished(*arguments: object, environment: Mapping[str, str] = ENVIRONMENT) -> tuple[int, str]:
+def finished(
+    *arguments: object, environment: Mapping[str, str] = ENVIRONMENT, limit_s: float = 150
+) -> tuple[int, str]:
     """Run a command to its end; exit status, and what it said."""
     with started(*arguments, environment=environment) as process:
-        out, err = process.communicate(timeout=150)
+        out, err = process.communicate(timeout=limit_s)
     return process.returncode, out + err
 
 
@@ -61,9 +63,18 @@ def table(out: Path, name: str) -> pd.DataFrame:
 
 def the_worker(process: subprocess.Popen[str]) -> psutil.Process:
     """The one process that reads images."""
-    family = psutil.Process(process.pid).children(recursive=True)
-    [worker] = [child for child in family if "MapWorker" in " ".join(child.cmdline())]
+    [worker] = workers_of(process)
     return worker
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of a job that read images."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "MapWorker" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def wait_until(

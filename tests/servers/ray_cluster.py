@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,11 +13,15 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import psutil
+from ray.util import get_node_ip_address
 
 from tests.jobs.processes import ENVIRONMENT
-from tests.servers.free_port import free_port, is_answered
+from tests.servers.free_port import free_port
 from tests.servers.served_request import wait_until
 
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -38,8 +43,13 @@ class RayCluster:
 
 
 @contextlib.contextmanager
-def running(*, num_cpus: int) -> Iterator[RayCluster]:
-    """A cluster of one node that asks for a token. Nothing of it is left afterwards."""
+def running(*, num_cpus: int, autoscaling: Mapping[str, Any] | None = None) -> Iterator[RayCluster]:
+    """A cluster of one node that asks for a token. Nothing of it is left afterwards.
+
+    Args:
+        num_cpus: of the head.
+        autoscaling: a cluster's config; Ray's provider `fake_multinode` starts its nodes on this machine.
+    """
     port, dashboard, metrics = free_port(), free_port(), free_port()
     home = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # its sockets' names have to be short
     environment = {
@@ -50,13 +60,18 @@ def running(*, num_cpus: int) -> Iterator[RayCluster]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_metrics_report_interval_ms": "1000",
     }
-    options = {
+    options: dict[str, object] = {
         "port": port,
         "num-cpus": num_cpus,
         "dashboard-port": dashboard,
         "metrics-export-port": metrics,
         "temp-dir": home,
     }
+    if autoscaling is not None:
+        provider = {**autoscaling["provider"], "gcs_address": f"{get_node_ip_address()}:{port}"}
+        (home / "cluster.json").write_text(json.dumps({**autoscaling, "provider": provider}))
+        options["autoscaling-config"] = home / "cluster.json"
+        environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     said = [f"--{name}={value}" for name, value in options.items()]
     with (home / "said").open("w") as log:
         process = subprocess.Popen(
@@ -68,7 +83,7 @@ def running(*, num_cpus: int) -> Iterator[RayCluster]:
         )
         try:
             wait_until(
-                lambda: process.poll() is not None or is_answered(dashboard),
+                lambda: process.poll() is not None or speaks_http(dashboard),
                 "Ray is not up",
                 START_S,
             )
@@ -82,6 +97,17 @@ def running(*, num_cpus: int) -> Iterator[RayCluster]:
         finally:
             _end(process)
             shutil.rmtree(home, ignore_errors=True)
+
+
+def speaks_http(port: int) -> bool:
+    """Whether a server answers there, if only that a token is wanted."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/api/version", timeout=5):
+            return True
+    except HTTPError:
+        return True
+    except OSError:
+        return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

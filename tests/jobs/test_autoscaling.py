@@ -52,6 +52,7 @@ def scaled(config: dict[str, Any]) -> dict[str, Any]:
             "type": "fake_multinode",
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
+            "use_node_id_as_ip": True,  # they all live at one address
         },
         "available_node_types": kinds,
         "head_node_type": "ray.head.default",

@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import psutil
+from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 from ray.util import get_node_ip_address
 
 from tests.jobs.processes import ENVIRONMENT
@@ -71,7 +72,11 @@ def running(*, num_cpus: int, autoscaling: Mapping[str, Any] | None = None) -> I
         provider = {**autoscaling["provider"], "gcs_address": f"{get_node_ip_address()}:{port}"}
         (home / "cluster.json").write_text(json.dumps({**autoscaling, "provider": provider}))
         options["autoscaling-config"] = home / "cluster.json"
-        environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+        environment |= {
+            "RAY_FAKE_CLUSTER": "1",
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID,
+        }
     said = [f"--{name}={value}" for name, value in options.items()]
     with (home / "said").open("w") as log:
         process = subprocess.Popen(

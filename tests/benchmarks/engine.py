@@ -121,7 +121,9 @@ def _ray_rate(model: ModelDirectory, records: list[ImageRecord]) -> float:
     out = Path("runs/bench/out").absolute()
     shutil.rmtree(out, ignore_errors=True)
     Output(DiskStore(out), model.config.class_names).prepare()
-    config = ActorConfig(model=model, out=out, engine=EngineConfig(), num_threads=CORES)
+    config = ActorConfig(
+        model=model, store=DiskStore(out), engine=EngineConfig(), num_threads=CORES
+    )
     with connected(None):
         workers = Workers(count=1, num_cpus=CORES, num_gpus=0)
         return _rate(classify_on_ray(records, config, workers), skipped=SKIPPED)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from actors.model_directory import ModelDirectory, open_model
+from actors.model_directory import SHIPPED, ModelDirectory, open_model
 from actors.model_runner import load_runner
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
@@ -92,7 +92,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int, str]
     directory = tmp_path_factory.mktemp("mixed")
     manifest = make_mixed_archive(directory)
     out = directory / "out"
-    model = untrained(directory / "untrained").path
+    model = untrained(directory / "untrained").place
     status, said = finished(
         "jobs.classify", manifest, "--model", model, "--budget", 6, "--out", out
     )
@@ -203,7 +203,7 @@ class TestClassify:
         before = pd.read_parquet(out / "predictions").set_index("sample_id")
         slide(manifest.parent / "gone.tif", seed=77)
         slide(manifest.parent / "003.tif", 777, 800, seed=78)
-        model = untrained(manifest.parent / "untrained").path
+        model = untrained(manifest.parent / "untrained").place
         status, said = finished(
             "jobs.classify", manifest, "--model", model, "--budget", 6, "--out", out
         )
@@ -222,10 +222,10 @@ class TestClassify:
 class TestModelThatDoesNotLoad:
     def test_is_wrong_use_and_opens_no_image(self, tmp_path: Path) -> None:
         """Weights that do not fit end with status 2, one message and no row."""
-        config = json.loads((open_model("digits").path / "config.json").read_text())
+        config = json.loads((SHIPPED / "digits/config.json").read_text())
         (tmp_path / "m").mkdir()
         (tmp_path / "m/config.json").write_text(json.dumps(config | {"class_names": ["a", "b"]}))
-        weights = (open_model("digits").path / "model.safetensors").read_bytes()
+        weights = open_model("digits").weights
         (tmp_path / "m/model.safetensors").write_bytes(weights)
         image = slide(tmp_path / "a.tif")
         out = tmp_path / "out"

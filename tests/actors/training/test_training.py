@@ -216,9 +216,9 @@ class TestStages:
         expected = open_model(str(trained.out / "model"))
         state = run._network.state_dict()
 
-        from safetensors.torch import load_file
+        from safetensors.torch import load
 
-        for name, tensor in load_file(expected.weights).items():
+        for name, tensor in load(expected.weights).items():
             torch.testing.assert_close(state[name], tensor)
 
     def test_the_model_to_start_from_is_found_from_anywhere(

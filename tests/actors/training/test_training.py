@@ -236,7 +236,7 @@ class TestStages:
         job = job_of(Path(), config, tmp_path / "out")
 
         assert job.start_from is not None
-        assert job.start_from.path.is_absolute()
+        assert Path(job.start_from.place).is_absolute()
 
 
 class TestPaperMode:

@@ -20,7 +20,7 @@ VERBS = ("classify", "savings", "ingest", "train", "calibrate", "doctor")
 CODE = Path(__file__).parents[1]
 """What travels with the job, if it is a checkout: its `.rayignore` keeps the upload small."""
 INTERRUPTED = 130
-PATIENCE_S = 60
+PATIENCE_S = 120
 """With a cluster that is up, but whose head does not take jobs yet."""
 
 

@@ -18,7 +18,7 @@ from tests.image_files import slide
 from tests.jobs.processes import ROOT, started, wait_until
 from tests.servers.ray_cluster import RayCluster, running
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(700)]
 
 NUM_IMAGES = 20
 COUNT_NODES = (
@@ -83,8 +83,8 @@ class TestAutoscaling:
             assert num_workers(cluster) == 0
             submitted = ("jobs.cli", "submit", "--address", cluster.dashboard, "--", *command)
             with started(*submitted, environment=cluster.environment) as process:
-                wait_until(lambda: num_workers(cluster) == 2, process, limit_s=150)
-                said = process.communicate(timeout=200)
+                wait_until(lambda: num_workers(cluster) == 2, process, limit_s=250)
+                said = process.communicate(timeout=300)
             assert process.returncode == 0, said
             time.sleep(
                 60 * IDLE_MINUTES + 30

@@ -17,7 +17,7 @@ from tests.image_files import slide
 from tests.jobs.processes import ROOT, finished, started, wait_until
 from tests.servers.ray_cluster import RAY, RayCluster, running
 
-ON_RAY = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+ON_RAY = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(600)]
 
 
 class TestEntrypoint:
@@ -65,7 +65,7 @@ class TestOnACluster:
         command = ("classify", tmp_path / "images", "--model", "digits", "--out", out)
         status, said = finished(
             "jobs.cli", "submit", "--address", cluster.dashboard, "--", *command,
-            environment=cluster.environment,
+            environment=cluster.environment, limit_s=400,
         )  # fmt: skip
 
         assert status == 3, said
@@ -81,7 +81,7 @@ class TestOnACluster:
         asked = subprocess.run(
             [RAY, "job", "submit", "--address", cluster.dashboard, "--working-dir", ".", "--",
              *entrypoint, "--model", "digits", "--out", str(tmp_path / "out")],
-            cwd=ROOT, env=dict(cluster.environment), capture_output=True, text=True, timeout=200, check=False,
+            cwd=ROOT, env=dict(cluster.environment), capture_output=True, text=True, timeout=400, check=False,
         )  # fmt: skip
 
         assert asked.returncode == 0, asked.stdout + asked.stderr
@@ -118,7 +118,7 @@ class TestOnACluster:
             'status="failed"',
         )
         with started(*arguments, environment=cluster.environment) as process:
-            wait_until(lambda: not missing(cluster, wanted), process, limit_s=120)
+            wait_until(lambda: not missing(cluster, wanted), process, limit_s=300)
 
 
 def missing(cluster: RayCluster, names: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from tests.servers.free_port import free_port
 from tests.servers.served_request import wait_until
 
 RAY = str(Path(sys.executable).with_name("ray"))
-START_S = 90.0
+START_S = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +93,14 @@ def running(*, num_cpus: int, autoscaling: Mapping[str, Any] | None = None) -> I
                 START_S,
             )
             assert process.poll() is None, (home / "said").read_text()
-            yield RayCluster(
+            found = RayCluster(
                 port=port,
                 dashboard=f"http://127.0.0.1:{dashboard}",
                 metrics_port=metrics,
                 environment=environment,
             )
+            wait_until(lambda: takes_jobs(found), "Ray takes no jobs", START_S)
+            yield found
         finally:
             _end(process)
             shutil.rmtree(home, ignore_errors=True)
@@ -113,6 +115,15 @@ def speaks_http(port: int) -> bool:
         return True
     except OSError:
         return False
+
+
+def takes_jobs(cluster: RayCluster) -> bool:
+    """Whether the head's agent is there, which comes later than the dashboard on a busy machine."""
+    asked = subprocess.run(
+        [RAY, "job", "submit", "--address", cluster.dashboard, "--no-wait", "--", "true"],
+        env=dict(cluster.environment), capture_output=True, check=False,
+    )  # fmt: skip
+    return asked.returncode == 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -66,6 +66,8 @@ def running(*, num_cpus: int, autoscaling: Mapping[str, Any] | None = None) -> I
         "num-cpus": num_cpus,
         "dashboard-port": dashboard,
         "metrics-export-port": metrics,
+        # Ray's default is one port per machine: a second head there would never take a job.
+        "dashboard-agent-listen-port": free_port(),
         "temp-dir": home,
     }
     if autoscaling is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ import ray.data
 from actors.classify_actor import ActorConfig, ClassifyActor, record_to_row
 from actors.receipt import Receipt
 from actors.worker_metrics import WorkerMetrics
+from actors.workers import Workers
 from models.errors import WeightsError
 from pipeline.manifest import ImageRecord
 
@@ -32,20 +32,6 @@ ROW_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workers:
-    """What to run on."""
-
-    count: int
-    """Worker processes."""
-    num_cpus: float
-    """Processors that each takes."""
-    num_gpus: float
-    """GPUs that each takes."""
-    most: int | None = None
-    """Processes that there may be while there is work for them; None: `count`, always."""
-
-
 def classify_on_ray(
     records: Sequence[ImageRecord], config: ActorConfig, workers: Workers
 ) -> Iterator[Receipt]:
@@ -61,12 +47,11 @@ def classify_on_ray(
     ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
-    sent = ray.put(
-        config
-    )  # weights travel once per node, and again to whoever takes a dead worker's place
+    # Weights travel once per node, and again to whoever takes a dead worker's place.
+    sent = ray.put(config)
     calls = max(2, config.engine.images_in_flight // IMAGES_PER_TASK)
     receipts = ray.data.from_arrow(tables).map_batches(
-        _SentActor,
+        RayClassifyActor,
         fn_constructor_args=(sent,),
         batch_size=None,
         batch_format="pyarrow",
@@ -86,7 +71,7 @@ def classify_on_ray(
             yield Receipt(**row)
 
 
-class _SentActor(ClassifyActor):
+class RayClassifyActor(ClassifyActor):
     """One that fetches its config, which is too large to travel with the class, and shows what it does."""
 
     def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:

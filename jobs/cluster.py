@@ -10,7 +10,7 @@ from typing import Any
 
 import ray
 
-from actors.distribution import Workers
+from actors.workers import Workers
 from jobs.workers import NodeResources, WorkersAsked, plan_workers
 
 _LOCAL_RAY = {
@@ -65,8 +65,7 @@ def workers_for(asked: WorkersAsked) -> Workers:
         for node in _nodes()
         if node["Alive"]
     ]
-    plan = plan_workers(asked, nodes)
-    return Workers(count=plan.least, most=plan.most, num_cpus=plan.num_cpus, num_gpus=plan.num_gpus)
+    return plan_workers(asked, nodes)
 
 
 def training_workers_for(count: int | None) -> Workers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actors.workers import Workers
 from pipeline.errors import UsageError
 
 
@@ -36,20 +37,6 @@ class NodeResources:
     """GPUs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkersPlan:
-    """What is started."""
-
-    least: int
-    """Workers at the start."""
-    most: int
-    """Workers at most."""
-    num_cpus: float
-    """Processors of each."""
-    num_gpus: float
-    """GPUs of each."""
-
-
 def parse_workers(
     text: str | None, *, num_cpus: float | None, num_gpus: float | None
 ) -> WorkersAsked:
@@ -67,7 +54,7 @@ def parse_workers(
     return WorkersAsked(least=least, most=most, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
-def plan_workers(asked: WorkersAsked, nodes: Sequence[NodeResources]) -> WorkersPlan:
+def plan_workers(asked: WorkersAsked, nodes: Sequence[NodeResources]) -> Workers:
     """One worker per GPU; without GPUs one per machine, with all processors of the smallest.
 
     A cluster that starts from zero has nothing to go by: each worker then takes one processor, or what was asked for.
@@ -85,6 +72,6 @@ def plan_workers(asked: WorkersAsked, nodes: Sequence[NodeResources]) -> Workers
     return _plan(asked, wanted, num_cpus=each, num_gpus=0)
 
 
-def _plan(asked: WorkersAsked, wanted: int, *, num_cpus: float, num_gpus: float) -> WorkersPlan:
+def _plan(asked: WorkersAsked, wanted: int, *, num_cpus: float, num_gpus: float) -> Workers:
     most = max(wanted, asked.most or wanted)
-    return WorkersPlan(least=wanted, most=most, num_cpus=num_cpus, num_gpus=num_gpus)
+    return Workers(count=wanted, most=most, num_cpus=num_cpus, num_gpus=num_gpus)

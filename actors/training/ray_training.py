@@ -9,11 +9,11 @@ import torch
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
-from actors.distribution import Workers
 from actors.training.figures import EpochFigures
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import train
+from actors.workers import Workers
 
 MAX_DEATHS = 3
 """Times that a run goes on from its checkpoint after a worker died."""

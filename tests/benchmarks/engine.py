@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actors.classify_actor import ActorConfig
-from actors.distribution import Workers, classify_on_ray
+from actors.distribution import classify_on_ray
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
 from actors.model_runner import ModelRunner, load_runner
 from actors.worker_process import keep_loaded, settle_in
+from actors.workers import Workers
 from jobs.cluster import connected
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output

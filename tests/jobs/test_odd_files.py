@@ -56,22 +56,26 @@ class PeakWatch:
 
     def _watch(self) -> None:
         while not self._is_over:
-            with contextlib.suppress(psutil.Error, OSError):
-                peaks = [_peak_bytes(one) for one in self._workers()]
-                self.peak_bytes = max([self.peak_bytes, *peaks])
+            peaks = [_peak_bytes(one) for one in self._workers()]
+            self.peak_bytes = max([self.peak_bytes, *peaks])
             time.sleep(0.1)
 
     def _workers(self) -> Iterator[psutil.Process]:
-        for child in self._process.children(recursive=True):
-            if "ClassifyActor" in " ".join(child.cmdline()):
-                yield child
+        """Others come and go meanwhile, which is no reason to miss these."""
+        with contextlib.suppress(psutil.Error):
+            for child in self._process.children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if "ClassifyActor" in " ".join(child.cmdline()):
+                        yield child
 
 
 def _peak_bytes(process: psutil.Process) -> int:
-    """The kernel remembers it, so nothing is missed between two looks."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    [found] = [line.split()[1] for line in lines if line.startswith("VmHWM")]
-    return int(found) * 1024
+    """The kernel remembers it, so nothing is missed between two looks; 0 of a process that has just ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def run(directory: Path) -> tuple[int, str, int, pd.DataFrame]:

@@ -15,7 +15,7 @@ HEAD = NodeResources(num_cpus=0, num_gpus=0)
 def numbers(asked: WorkersAsked, *nodes: NodeResources) -> tuple[float, ...]:
     """Least, most, processors, GPUs."""
     plan = plan_workers(asked, nodes)
-    return plan.least, plan.most, plan.num_cpus, plan.num_gpus
+    return plan.count, plan.most, plan.num_cpus, plan.num_gpus
 
 
 class TestParse:

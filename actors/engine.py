@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from functools import partial
 from typing import Self, TypeAlias
 
@@ -42,8 +43,6 @@ from pipeline.walk.walk import LookModel
 
 FILL_PATIENCE_S = 0.003
 """How long the model waits for a batch to fill while reads are out."""
-
-
 _Any: TypeAlias = ImageJob | Event | Seen | ModelBroke | None
 """What the engine's thread hears of; a new job, or None for closing."""
 
@@ -87,13 +86,8 @@ class Engine:
 
     @property
     def activity(self) -> Activity:
-        """What the model was given so far; may be asked from any thread."""
-        return self._lanes.activity
-
-    @property
-    def num_in_flight(self) -> int:
-        """Images open or being opened; may be asked from any thread."""
-        return self._scheduler.num_in_flight
+        """What goes on; may be asked from any thread."""
+        return replace(self._lanes.activity, images=self._scheduler.num_in_flight)
 
     def submit(self, record: ImageRecord) -> Future[ImageResult]:
         """Classify an image. The future fails only if the model breaks or the result cannot be written."""

@@ -19,12 +19,14 @@ Batch: TypeAlias = list[ReadyLook[NDArray[np.float32]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """What the model was given so far."""
+    """What an engine does."""
 
     looks: int = 0
-    """Windows."""
+    """Windows that the model was given so far."""
     slots: int = 0
     """Windows that the same batches had room for."""
+    images: int = 0
+    """Images open or being opened now."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,7 +47,7 @@ class WorkerMetrics:
         while True:
             time.sleep(INTERVAL_S)
             now = engine.activity
-            self._in_flight.set(engine.num_in_flight)
+            self._in_flight.set(now.images)
             looks, slots = now.looks - last.looks, now.slots - last.slots
             if slots:
                 self._looks.inc(looks)

@@ -41,7 +41,7 @@ def load_weights(model: nn.Module, content: bytes, name: str) -> None:
     """
     try:
         found = load(content)
-    except (OSError, SafetensorError, ValueError) as error:
+    except SafetensorError as error:
         raise WeightsError(
             f"{name}: cannot be read as safetensors: {error}; copy the model directory again"
         ) from error

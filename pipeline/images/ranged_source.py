@@ -64,7 +64,7 @@ class RangedSource(Source, Generic[P]):
     def stored(self, level: int) -> NDArray[np.bool_]:
         """From the index."""
         found = self.pyramid.levels[level]
-        keys = [TileKey(level, row, col) for row, col in np.ndindex(found.num_rows, found.num_cols)]
+        keys = self.pyramid.tiles_in(level, Region(0, 0, found.height, found.width))
         plans = [self._planned(key) for key in keys]
         is_stored = [isinstance(plan, FailedTile) or any(plan.wanted) for plan in plans]
         return np.array(is_stored, np.bool_).reshape(found.num_rows, found.num_cols)

@@ -71,7 +71,7 @@ class Output:
         """
         clear_attempts(self.store)
         for table in TABLES:
-            if self.store.num_parts(table) < 2:
+            if len(self.store.keys(table)) < 2:
                 continue
             if table == "predictions":  # a row per image: small enough to sort
                 self._replace(table, iter(self.read(table).sort_by("sample_id").to_batches()))

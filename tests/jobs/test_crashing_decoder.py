@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,14 @@ from tests.image_files import slide
 from tests.jobs.hostile_codec import CRASHES, install_codec, write_hostile
 from tests.jobs.processes import ENVIRONMENT, ROOT, finished, table
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(180)]
+NUM_IMAGES = int(os.environ.get("FOVEATE_CHAOS_IMAGES", "12"))
+LONG_S = 150 + 2 * NUM_IMAGES
 
-NUM_IMAGES = 12
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.timeout(180 + 5 * NUM_IMAGES),
+]
 
 
 def classify(images: Path, out: Path, packages: Path) -> tuple[int, str]:
@@ -24,6 +30,7 @@ def classify(images: Path, out: Path, packages: Path) -> tuple[int, str]:
         "jobs.cli",
         *("classify", images, "--out", out, *options),
         environment={**ENVIRONMENT, "PYTHONPATH": path},
+        limit_s=LONG_S,
     )
 
 
@@ -39,7 +46,7 @@ class TestCrashingDecoder:
         images.mkdir()
         install_codec(packages, CRASHES)
         for number in range(NUM_IMAGES):
-            slide(images / f"image_{number:02d}.tif", 500, 600, seed=number)
+            slide(images / f"image_{number:03d}.tif", 500, 600, seed=number)
         status, said = classify(images, tmp_path / "undisturbed", packages)
         assert status == 0, said
         write_hostile(images / "image_05_crashing.zarr")

@@ -31,9 +31,12 @@ from tests.servers import ray_nodes
 from tests.servers.fault import Ask, Fault, Plan, at_first, now_and_then
 from tests.servers.logging_server import LoggingServer
 
-pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(900)]
-
 NUM_IMAGES = int(os.environ.get("FOVEATE_CHAOS_IMAGES", "20"))
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.timeout(600 + 10 * NUM_IMAGES),
+]
 LONG_S = 60 + 2 * NUM_IMAGES
 TABLES = ("predictions", "glimpses")
 

@@ -110,7 +110,7 @@ class ZarrSource(Source):
     def stored(self, level: int) -> NDArray[np.bool_]:
         """From the indexes of shards, which are read for it; chunks that are files are looked for on disk."""
         found = self.pyramid.levels[level]
-        keys = [TileKey(level, row, col) for row, col in np.ndindex(found.num_rows, found.num_cols)]
+        keys = self.pyramid.tiles_in(level, Region(0, 0, found.height, found.width))
         located = locate(keys, self._levels, self._indexes, self._storage)
         costs = [one.index_cost for chunks in located for one in chunks if one.index_cost]
         self.header = total([self.header, *costs])

@@ -70,7 +70,7 @@ class BucketStore(RunStore):
 
     def clear(self, folder: str) -> None:
         """Remove all objects below a folder."""
-        self._remove(self._keys(folder))
+        self._remove(self.keys(folder))
 
     def settle(self, table: str) -> None:
         """Finish a replacement whose new object is there; forget one that it is not."""
@@ -78,14 +78,20 @@ class BucketStore(RunStore):
         if note is None:
             return
         replaced = json.loads(note)
-        present = set(self._keys(table))
+        present = set(self.keys(table))
         if replaced["new"] in present:
             self._remove([key for key in replaced["old"] if key in present])
         self.remove(f"{_NOTES}/{table}.json")
 
-    def num_parts(self, table: str) -> int:
-        """Parquet files of a table."""
-        return len(self._keys(table))
+    def keys(self, folder: str) -> list[str]:
+        """Of all objects below a folder, in the order of their names."""
+        start = len(self._key(""))
+
+        def listed() -> list[str]:
+            pages = obstore.list(self._store, f"{self._key(folder)}/")
+            return sorted(str(one["path"])[start:] for page in pages for one in page)
+
+        return self._asked(listed)
 
     def scan(
         self,
@@ -97,7 +103,7 @@ class BucketStore(RunStore):
     ) -> Iterator[pa.RecordBatch]:
         """All rows of a table, or those that `keep` keeps; many objects are fetched at once."""
         with ThreadPoolExecutor(NUM_THREADS) as pool:
-            for content in pool.map(self.get, self._keys(table)):
+            for content in pool.map(self.get, self.keys(table)):
                 if content is None:  # removed meanwhile
                     continue
                 read = pq.read_table(BytesIO(content), schema=schema)
@@ -106,7 +112,7 @@ class BucketStore(RunStore):
 
     def replace(self, table: str, rows: Iterator[pa.Table], schema: pa.Schema) -> None:
         """Write one object, then remove those that it replaces."""
-        new, old = f"{table}/rows-{uuid.uuid4().hex[:12]}.parquet", self._keys(table)
+        new, old = f"{table}/rows-{uuid.uuid4().hex[:12]}.parquet", self.keys(table)
         with tempfile.TemporaryDirectory(prefix="foveate-") as directory:
             path = Path(directory) / "rows.parquet"
             with pq.ParquetWriter(path, schema) as writer:
@@ -124,16 +130,6 @@ class BucketStore(RunStore):
 
     def _key(self, key: str) -> str:
         return f"{urlsplit(self.url).path.strip('/')}/{key}".lstrip("/")
-
-    def _keys(self, folder: str) -> list[str]:
-        """Of all objects below a folder, in the order of their names."""
-        start = len(self._key(""))
-
-        def listed() -> list[str]:
-            pages = obstore.list(self._store, f"{self._key(folder)}/")
-            return sorted(str(one["path"])[start:] for page in pages for one in page)
-
-        return self._asked(listed)
 
     def _remove(self, keys: Sequence[str]) -> None:
         if keys:

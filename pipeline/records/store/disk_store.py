@@ -67,9 +67,9 @@ class DiskStore(RunStore):
         for unfinished in path.glob(".*.tmp"):
             unfinished.unlink(missing_ok=True)
 
-    def num_parts(self, table: str) -> int:
-        """Parquet files of a table."""
-        return len(list((self.directory / table).glob("*.parquet")))
+    def keys(self, folder: str) -> list[str]:
+        """Of all files in a folder that are whole, in the order of their names."""
+        return sorted(f"{folder}/{path.name}" for path in (self.directory / folder).glob("[!.]*"))
 
     def scan(
         self,

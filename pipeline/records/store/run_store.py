@@ -41,8 +41,8 @@ class RunStore(ABC):
         """Make a table's folder ready: what was replaced when a process was killed is finished or undone."""
 
     @abstractmethod
-    def num_parts(self, table: str) -> int:
-        """Parquet files of a table."""
+    def keys(self, folder: str) -> list[str]:
+        """Of all files in a folder that are whole, in the order of their names."""
 
     @abstractmethod
     def scan(

@@ -67,7 +67,7 @@ class TestRunStore:
         assert len(before["glimpses"]) == 2 + 5
         for table, rows in before.items():
             assert output.read(table).sort_by("sample_id") == rows
-            assert store.num_parts(table) == 1
+            assert len(store.keys(table)) == 1
 
     def test_marks_are_found_by_other_processes(self, store: RunStore) -> None:
         """A mark outlives its process: tries are bounded wherever marks are kept."""
@@ -92,12 +92,12 @@ class TestBucketStore:
         for name in "abc":
             output.commit(result(name))
         rows = output.read("predictions").sort_by("sample_id")
-        old = bucket._keys("predictions")
+        old = bucket.keys("predictions")
         whole = Output(BucketStore(f"{bucket.url}-aside"), CLASSES)
         for name in "abc":
             whole.commit(result(name))
         whole.compact()
-        [made] = whole.store._keys("predictions")  # type: ignore[attr-defined]
+        [made] = whole.store.keys("predictions")
         new = "predictions/rows-1.parquet"
         bucket.put(".replacing/predictions.json", json.dumps({"new": new, "old": old}).encode())
         if reached != "the note":

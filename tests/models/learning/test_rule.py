@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,41 +11,11 @@ from models.aggregation import MeanAggregation
 from models.build import build_model
 from models.cell_scores import UnitSoftmax
 from models.learning.config import LearningConfig
-from models.learning.dense_target import dense_loss, told, worth
-from models.learning.rows import Rows, mean_per_image
+from models.learning.rows import Rows
 from models.learning.rule import LearningRule
 from models.network_config import NetworkConfig
 from models.tnet import Look
-
-NUM_CLASSES = 3
-NUM_CELLS = 4
-
-
-def rows_of(labels: list[int], *walks: list[tuple[int, int, int]]) -> Rows:
-    """Rows of walks whose looks are (depth, parent within the walk, cell)."""
-    image, depth, parent, cell = [], [], [], []
-    for index, walk in enumerate(walks):
-        first = len(image)
-        for at, above, which in walk:
-            image.append(index)
-            depth.append(at)
-            parent.append(-1 if above < 0 else first + above)
-            cell.append(which)
-    return Rows(
-        image=torch.tensor(image),
-        depth=torch.tensor(depth),
-        parent=torch.tensor(parent),
-        cell=torch.tensor(cell),
-        labels=torch.tensor(labels),
-        is_random=torch.zeros(len(image), dtype=torch.bool),
-    )
-
-
-TWO_WALKS = rows_of(
-    [1, 2],
-    [(0, -1, -1), (1, 0, 3), (1, 0, 0), (2, 1, 2)],
-    [(0, -1, -1), (1, 0, 1)],
-)
+from tests.models.learning.walks import NUM_CELLS, NUM_CLASSES, TWO_WALKS, rows_of
 
 
 def looked(logits: Tensor) -> Look:
@@ -212,64 +180,6 @@ class TestStopGradient:
         assert moved == {"location", "feature_extraction"}
 
 
-class TestDenseTarget:
-    def test_told_is_zero_for_nothing_and_one_for_certainty(self) -> None:
-        """KL to uniform over log K: 0 for uniform, 1 for certain, and 1 - H / log 2 for (3/4, 1/4)."""
-        p = torch.tensor([[0.5, 0.5], [1.0, 0.0], [0.75, 0.25]], dtype=torch.float64)
-
-        found = told(p.clamp(min=1e-300).log())
-
-        entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
-        torch.testing.assert_close(
-            found, torch.tensor([0, 1, 1 - entropy / math.log(2)], dtype=torch.float64)
-        )
-
-    def test_a_region_is_worth_its_best_look(self) -> None:
-        """max(own, children's), from the finest up: a grandchild's worth reaches the root."""
-        values = worth(
-            torch.tensor([0.1, 0.2, 0.5, 0.9, 0.3, 0.2]),
-            torch.zeros(6, NUM_CELLS),
-            TWO_WALKS,
-            bootstrap=False,
-        )
-
-        assert values.tolist() == pytest.approx([0.9, 0.9, 0.5, 0.9, 0.3, 0.2])
-
-    def test_bootstrap_adds_the_best_promise_of_coarse_looks(self) -> None:
-        """A region whose best cell promises 0.95 is worth that, read or not; the finest looks promise nothing."""
-        logits = torch.full((6, NUM_CELLS), -9.0)
-        logits[1, 2] = math.log(0.95 / 0.05)
-        logits[3, 0] = 9.0  # finest
-
-        values = worth(torch.full((6,), 0.1), logits, TWO_WALKS, bootstrap=True)
-
-        assert values.tolist() == pytest.approx([0.95, 0.95, 0.1, 0.1, 0.1, 0.1])
-
-    def test_the_loss_by_hand(self) -> None:
-        """Cross-entropy of each chosen cell, a mean per image and depth, then over images, summed over depths."""
-        torch.manual_seed(0)
-        logits, values = torch.randn(6, NUM_CELLS), torch.rand(6)
-
-        def each(row: int) -> float:
-            logit = logits[TWO_WALKS.parent[row], TWO_WALKS.cell[row]]
-            p, value = float(torch.sigmoid(logit)), float(values[row])
-            return -(value * math.log(p) + (1 - value) * math.log(1 - p))
-
-        expected = ((each(1) + each(2)) / 2 + each(5)) / 2 + each(3) / 2
-
-        assert float(dense_loss(logits, values, TWO_WALKS)) == pytest.approx(expected, rel=1e-5)
-
-    def test_cells_that_were_not_looked_at_learn_nothing(self) -> None:
-        """Only (look, cell) pairs that were taken have a gradient."""
-        logits = torch.randn(6, NUM_CELLS, requires_grad=True)
-
-        dense_loss(logits, torch.rand(6), TWO_WALKS).backward()
-
-        assert logits.grad is not None
-        touched = {tuple(pair) for pair in torch.nonzero(logits.grad).tolist()}
-        assert touched == {(0, 3), (0, 0), (1, 2), (4, 1)}
-
-
 class TestOptions:
     def test_subsets_teach_a_first_part_of_the_looks(self) -> None:
         """With one look per image every part is the whole, so the term is unchanged; with more it differs."""
@@ -318,11 +228,3 @@ class TestOptions:
         )
 
         assert float(terms.location) == 0
-
-
-class TestMeanPerImage:
-    def test_images_count_alike_whatever_their_looks(self) -> None:
-        """The mean of 1, 2, 3 and of 10 is (2 + 10) / 2."""
-        values, image_of = torch.tensor([1.0, 2, 3, 10]), torch.tensor([0, 0, 0, 1])
-
-        assert float(mean_per_image(values, image_of, 2)) == 6

@@ -22,12 +22,13 @@ class TestRecurrentLocation:
         ("name", "base", "grid"), [("tnet_small", 96, 7), ("tnet_fmow", 224, 3)]
     )
     def test_every_architecture_takes_it(self, kind: str, name: str, base: int, grid: int) -> None:
-        """A look has one log-probability per cell, and its gradient reaches the module."""
+        """A look has one log-probability per cell, and its gradient reaches the module of every depth."""
         model = build_model(name, num_classes=4, network=network(kind))
-        look = model.look(torch.rand(2, 3, base, base), torch.tensor([[0, 0, 0], [1, 1, 1]]))
+        places = torch.tensor([[0, 0, 0], [1, 1, 1], [4, 4, 2]])
+        look = model.look(torch.rand(3, 3, base, base), places)
         look.cell_log_probs[:, 0].sum().backward()
 
-        assert look.cell_log_probs.shape == (2, grid * grid)
+        assert look.cell_log_probs.shape == (3, grid * grid)
         assert model.location is not None
         for weight in model.location.parameters():
             assert weight.grad is not None

@@ -98,7 +98,7 @@ class ImageTasks:
     plan: WalkPlan
     """What is the same for all images."""
     model: LookModel
-    """Only its `combine` is used here."""
+    """Looks are not taken here."""
     cache: TileCache
     """Shared by all images."""
     sink: Sink
@@ -114,7 +114,13 @@ class ImageTasks:
             if not self.admit(record, is_alone):
                 self.post(Suspected(image))
                 return
-            walk = open_image_walk(record, self.plan, combine=self.model.combine, cache=self.cache)
+            walk = open_image_walk(
+                record,
+                self.plan,
+                combine=self.model.combine,
+                cache=self.cache,
+                score_roots=self.model.score_roots,
+            )
         except Exception as error:  # noqa: BLE001  # becomes the image's row
             self.post(Broke(image, _told(record, error)))
         else:

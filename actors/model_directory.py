@@ -82,6 +82,11 @@ class ModelConfig:
         for name, found, wanted in pairs:
             if found != wanted:
                 raise ConfigError(f"{name} is {found}; {self.architecture} is built for {wanted}")
+        if self.walk.roots == "scan" and self.network.root_scorer == "none":
+            raise ConfigError(
+                "walk.roots is 'scan', and the network scores no roots; set network.root_scorer and train it, or use "
+                "walk.roots: grid"
+            )
         wanted_score = "cell" if self.network.cell_scores == "independent" else "path"
         if network.grid and self.walk.score != wanted_score:
             raise ConfigError(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from actors.model_directory import WEIGHTS, ModelDirectory
 from models.build import assemble
@@ -66,6 +67,13 @@ class ModelRunner:
         kept = self._model.aggregation.keep(seen.features, yxd_there[:, 2]).cpu().numpy()  # (B, R)
         cells = seen.cell_log_probs.cpu().numpy()  # (B, G)
         return [Observation(kept[i], cells[i]) for i in range(count)]
+
+    @torch.inference_mode()
+    def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(R, Q, C, p, p) overviews of an image's roots to (R, Q) log-probabilities of a look worth taking."""
+        logits = self._model.root_logits(torch.from_numpy(overviews).to(self._device))
+        log_probs: NDArray[np.float32] = F.logsigmoid(logits).cpu().numpy()
+        return log_probs
 
     @torch.inference_mode()
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from models.initialisation import Scheme, initialise
 from models.location import ContextLocation
 from models.network_config import NetworkConfig
 from models.positional_encoding import AddedEncoding, ConcatenatedEncoding
+from models.root_scorer import RootScorer
 from models.tnet import TNet
 from models.weighting import WeightedAggregation
 
@@ -77,6 +78,7 @@ def assemble(
     }
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights of their own
         model = builders[name](num_classes, num_bands, network)
+        model.root_scorer = _root_scorer(network, num_bands)
         model.mean.fill_(network.input_mean)
         return model
 
@@ -178,6 +180,13 @@ def _location(
     return RecurrentLocation(
         cell_channels=cell_channels, num_depths=network.num_depths, gamma=gamma
     )
+
+
+def _root_scorer(network: NetworkConfig, num_bands: int) -> nn.Module | None:
+    if network.root_scorer == "none":
+        return None
+    gamma = BLOCK_GAMMA if network.root_scorer == "block_attention_rnn" else 1
+    return RootScorer(num_bands=num_bands, gamma=gamma)
 
 
 def _cell_scores(network: NetworkConfig) -> nn.Module:

@@ -14,6 +14,8 @@ class NetworkConfig:
 
     location: Literal["own", "attention_rnn", "block_attention_rnn"] = "own"
     """The architecture's own location module; AttentionRNN over the cells of a look; or its block form."""
+    root_scorer: Literal["none", "attention_rnn", "block_attention_rnn"] = "none"
+    """What scores the roots of an image from an overview, for `walk.roots: scan`; `none`: the network cannot."""
     cell_scores: Literal["unit_softmax", "temperature_softmax", "independent"] = "unit_softmax"
     """Logits of unit length through a softmax (the paper); the same with a learned temperature; or every cell for
     itself, the log-probability that a look there tells something."""

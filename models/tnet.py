@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.aggregation import Aggregation
+from models.errors import ModelError
 from models.features import Features
 
 
@@ -51,6 +52,8 @@ class TNet(nn.Module):
         self.cell_scores = cell_scores
         self.positional_encoding = positional_encoding
         self.aggregation = aggregation
+        self.root_scorer: nn.Module | None = None
+        """Overviews of all roots to a logit each; whoever builds the network may set it."""
         self.register_buffer("mean", torch.tensor(0.5), persistent=False)
         self.register_buffer("std", torch.tensor(0.5), persistent=False)
 
@@ -73,3 +76,20 @@ class TNet(nn.Module):
         shown = seen.detached() if stop_gradient else seen
         logits = self.location(shown)
         return Look(features, logits, self.cell_scores(logits))
+
+    def root_logits(self, overviews: Tensor) -> Tensor:
+        """How likely a look at each root of an image is to tell something.
+
+        Args:
+            overviews: (R, Q, C, p, p) float32, values 0 to 1.
+
+        Returns:
+            (R, Q) logits.
+
+        Raises:
+            ModelError: if the network was built without a root scorer.
+        """
+        if self.root_scorer is None:
+            raise ModelError("the network scores no roots; build it with network.root_scorer")
+        logits: Tensor = self.root_scorer((overviews - self.mean) / self.std)
+        return logits

@@ -28,13 +28,16 @@ def save_weights(model: nn.Module, path: Path) -> None:
         temporary.unlink(missing_ok=True)  # there only if something failed
 
 
-def load_weights(model: nn.Module, content: bytes, name: str) -> None:
+def load_weights(
+    model: nn.Module, content: bytes, name: str, *, may_lack: str | None = None
+) -> None:
     """Fill a network; every name and shape must fit.
 
     Args:
         model: the network.
         content: of a safetensors file.
         name: of that file, for messages.
+        may_lack: weights whose name begins so keep their values where the file has none.
 
     Raises:
         WeightsError: if the file cannot be read or does not fit; it lists what is wrong.
@@ -45,7 +48,10 @@ def load_weights(model: nn.Module, content: bytes, name: str) -> None:
         raise WeightsError(
             f"{name}: cannot be read as safetensors: {error}; copy the model directory again"
         ) from error
-    problems = _problems(model.state_dict(), found)
+    wanted = model.state_dict()
+    if may_lack is not None and not any(name.startswith(may_lack) for name in found):
+        found |= {name: wanted[name] for name in wanted if name.startswith(may_lack)}
+    problems = _problems(wanted, found)
     if problems:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         listed = "\n  ".join(problems[:_SHOWN])

@@ -44,7 +44,14 @@ class TrainingNetwork(nn.Module):
             batch.images, batch.positions, stop_gradient=self._rule.config.stop_gradient
         )
         kept = network.aggregation.keep(look.features, batch.rows.depth)
-        return self._rule.terms(look, kept, network.aggregation, batch.rows, self._num_classes)
+        return self._rule.terms(
+            look,
+            kept,
+            network.aggregation,
+            batch.rows,
+            self._num_classes,
+            [network.root_logits(overviews) for overviews in batch.overviews],
+        )
 
 
 class Learner:

@@ -25,6 +25,8 @@ class LooksBatch:
     """(M, 3) int64, y, x and depth in the tree of looks."""
     rows: Rows
     """Whose looks they are, and which proposed which."""
+    overviews: tuple[Tensor, ...] = ()
+    """(R, Q, C, p, p) of each image, where roots are chosen from overviews."""
 
     @classmethod
     def blank(cls, spec: InputSpec, label: int, device: torch.device) -> LooksBatch:
@@ -75,6 +77,11 @@ def batch_of(
         images=pixels.to(device, memory_format=torch.channels_last, non_blocking=True),
         positions=_tensor(yxd, device),
         rows=rows,
+        overviews=tuple(
+            torch.from_numpy(episode.overviews).to(device)
+            for episode in episodes
+            if episode.overviews is not None
+        ),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from models.tnet import TNet
 from pipeline.images.saliency import blob_scores
@@ -32,14 +34,28 @@ class NetworkScorer:
         """(B, G) log-probabilities of the cells of windows (C, base, base)."""
         images = torch.from_numpy(np.stack(windows))  # (B, C, base, base)
         yxd = torch.tensor([(at.y, at.x, at.depth) for at in positions])  # (B, 3)
-        was_training = self._network.training
-        self._network.eval()  # the statistics that classify will use
-        look = self._network.look(
-            images.to(self._device, memory_format=torch.channels_last), yxd.to(self._device)
-        )
-        self._network.train(was_training)
+        with self._as_classify():
+            look = self._network.look(
+                images.to(self._device, memory_format=torch.channels_last), yxd.to(self._device)
+            )
         scores: NDArray[np.float32] = look.cell_log_probs.float().cpu().numpy()
         return scores
+
+    @torch.no_grad()
+    def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(R, Q) log-probabilities of the roots of an image, from overviews (R, Q, C, p, p)."""
+        with self._as_classify():
+            logits = self._network.root_logits(torch.from_numpy(overviews).to(self._device))
+        scores: NDArray[np.float32] = F.logsigmoid(logits.float()).cpu().numpy()
+        return scores
+
+    @contextlib.contextmanager
+    def _as_classify(self) -> Iterator[None]:
+        """With the statistics that classify will use."""
+        was_training = self._network.training
+        self._network.eval()
+        yield
+        self._network.train(was_training)
 
 
 class BlobScorer:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from actors.model_runner import network_of
+from actors.model_directory import WEIGHTS
 from actors.training.board import Board
 from actors.training.calibration import fit_temperature
 from actors.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
@@ -28,6 +28,7 @@ from actors.training.walks import Walks
 from actors.worker_process import keep_loaded, settle_in
 from models.build import build_model
 from models.tnet import TNet
+from models.weights import load_weights
 from pipeline.errors import UsageError
 
 Report = Callable[[EpochFigures], None]
@@ -186,12 +187,14 @@ class Training:
 
 def first_network(job: TrainingJob) -> TNet:
     """The network before the first step."""
-    if job.start_from is not None:
-        return network_of(job.start_from)
-    return build_model(
+    network = build_model(
         job.config.model.architecture,
         num_classes=len(job.data.class_names),
         num_bands=job.input.num_bands,
         network=job.config.model.network,
         seed=job.config.seed,
     )
+    start = job.start_from
+    if start is not None:
+        load_weights(network, start.weights, f"{start.place}/{WEIGHTS}", may_lack="root_scorer.")
+    return network

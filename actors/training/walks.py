@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,13 @@ CACHE_BYTES = 256 << 20
 """Of decoded tiles; looks of one walk share them."""
 
 
+class WalkScorer(CellScorer, Protocol):
+    """Scores cells, and roots where they are chosen from an overview."""
+
+    def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(R, Q, C, p, p) overviews of an image's roots to (R, Q) log-probabilities of a look worth taking."""
+
+
 class Walks:
     """Opens images and walks them, explored for training or as they are for validation.
 
@@ -38,36 +46,49 @@ class Walks:
         self._cache = TileCache(CACHE_BYTES)
 
     def explored(
-        self, records: Sequence[ImageRecord], stage: Stage, scorer: CellScorer, epoch: int
+        self, records: Sequence[ImageRecord], stage: Stage, scorer: WalkScorer, epoch: int
     ) -> list[Episode | FailedEpisode]:
         """Training walks. The same seed, epoch and image give the same walk of the same network."""
-        opened = [self._open_explored(record, stage, epoch) for record in records]
+        opened = [self._open_explored(record, stage, scorer, epoch) for record in records]
         return list(_walked(opened, scorer))
 
     def plain(
-        self, records: Sequence[ImageRecord], stage: Stage, scorer: CellScorer
+        self, records: Sequence[ImageRecord], stage: Stage, scorer: WalkScorer
     ) -> list[Episode | FailedEpisode]:
         """Walks as classify takes them."""
         plan = WalkPlan(spec=self._spec, walk=replace(stage.walk, stop_at=None))
-        opened = [self._open_plain(record, plan) for record in records]
+        opened = [self._open_plain(record, plan, scorer) for record in records]
         return list(_walked(opened, scorer))
 
-    def _open_plain(self, record: ImageRecord, plan: WalkPlan) -> TrainingWalk | FailedEpisode:
+    def _open_plain(
+        self, record: ImageRecord, plan: WalkPlan, scorer: WalkScorer
+    ) -> TrainingWalk | FailedEpisode:
         try:
-            walk = open_image_walk(record, plan, combine=_no_prediction, cache=self._cache)
+            walk = open_image_walk(
+                record,
+                plan,
+                combine=_no_prediction,
+                cache=self._cache,
+                score_roots=scorer.score_roots,
+            )
         except ImageError as error:
             return FailedEpisode(record=record, error=str(error))
         return TrainingWalk(walk=walk)
 
     def _open_explored(
-        self, record: ImageRecord, stage: Stage, epoch: int
+        self, record: ImageRecord, stage: Stage, scorer: WalkScorer, epoch: int
     ) -> TrainingWalk | FailedEpisode:
         plan = WalkPlan(spec=self._spec, walk=replace(stage.training_walk, stop_at=None))
         seed = (self._seed, epoch, zlib.crc32(record.sample_id.encode()))
         explorer = Explorer(stage.exploration, seed=(0, *seed), base_px=self._spec.base_px)
         try:
             walk = open_image_walk(
-                record, plan, combine=_no_prediction, cache=self._cache, explore=explorer
+                record,
+                plan,
+                combine=_no_prediction,
+                cache=self._cache,
+                score_roots=scorer.score_roots,
+                explore=explorer,
             )
         except ImageError as error:
             return FailedEpisode(record=record, error=str(error))

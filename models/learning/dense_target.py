@@ -7,6 +7,7 @@ those that chance chose.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -78,3 +79,22 @@ def dense_loss(cell_logits: Tensor, values: Tensor, rows: Rows) -> Tensor:
         here = depths == depth
         total = total + mean_per_image(each[here], rows.image[chosen[here]], rows.num_images)
     return total
+
+
+def root_loss(root_logits: Sequence[Tensor], values: Tensor, rows: Rows) -> Tensor:
+    """The same for roots that were chosen from an overview of their image: a mean over the roots of each.
+
+    Args:
+        root_logits: (R, Q) of each image.
+        values: (M,) what each look was worth, 0 to 1.
+        rows: which look is which root.
+    """
+    roots = torch.nonzero(rows.parent < 0)[:, 0]
+    sizes = torch.tensor([logits.numel() for logits in root_logits], device=roots.device)
+    first = sizes.cumsum(0) - sizes  # (N,)
+    every = torch.cat([logits.flatten() for logits in root_logits])
+    chosen = every[first[rows.image[roots]] + rows.cell[roots]]  # (P,)
+    each = F.binary_cross_entropy_with_logits(
+        chosen, values[roots].to(chosen.dtype), reduction="none"
+    )
+    return mean_per_image(each, rows.image[roots], rows.num_images)

@@ -19,7 +19,7 @@ class Rows:
     parent: Tensor
     """(M,) int64, row of the look that proposed this one; -1 for roots."""
     cell: Tensor
-    """(M,) int64, which of its cells; -1 for roots."""
+    """(M,) int64, which of its cells; of a root which of the image's roots, -1 where they are not chosen."""
     labels: Tensor
     """(N,) int64, class of each image."""
     is_random: Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 
 from models.aggregation import Aggregation
 from models.learning.config import LearningConfig
-from models.learning.dense_target import dense_loss, told, worth
+from models.learning.dense_target import dense_loss, root_loss, told, worth
 from models.learning.reinforce import policy_loss, reward
 from models.learning.rows import Rows, mean_per_image
 from models.tnet import Look
@@ -57,7 +58,13 @@ class LearningRule:
         self.baseline = config.baseline_start
 
     def terms(
-        self, look: Look, kept: Tensor, aggregation: Aggregation, rows: Rows, num_classes: int
+        self,
+        look: Look,
+        kept: Tensor,
+        aggregation: Aggregation,
+        rows: Rows,
+        num_classes: int,
+        root_logits: Sequence[Tensor] = (),
     ) -> LossTerms:
         """The loss of some walks.
 
@@ -67,6 +74,7 @@ class LearningRule:
             aggregation: combines them.
             rows: whose they are.
             num_classes: K.
+            root_logits: (R, Q) of each image, where roots were chosen from an overview.
         """
         config = self.config
         singles = aggregation.look_log_probs(kept, num_classes)  # (M, K)
@@ -77,6 +85,7 @@ class LearningRule:
         chosen = rows.chosen
         look_rewards = reward(singles[chosen], rows.labels[rows.image[chosen]])  # (P,)
         location = self._location(look, singles, rewards, look_rewards, rows)
+        location = location + self._roots(look, singles, root_logits, rows)
         classification = config.lambda_c * sequence + (1 - config.lambda_c) * per_feature
         single = mean_per_image(look_rewards, rows.image[chosen], rows.num_images)
         self._follow(rewards.mean(), single)
@@ -126,6 +135,15 @@ class LearningRule:
             values = worth(told(singles), look.cell_logits, rows, bootstrap=config.bootstrap)
             total = total + dense_loss(look.cell_logits, values, rows)
         return total
+
+    def _roots(
+        self, look: Look, singles: Tensor, root_logits: Sequence[Tensor], rows: Rows
+    ) -> Tensor | float:
+        """Only the dense target teaches which roots to choose; the paper has one root."""
+        if not root_logits or self.config.location not in ("dense", "both"):
+            return 0.0
+        values = worth(told(singles), look.cell_logits, rows, bootstrap=self.config.bootstrap)
+        return root_loss(root_logits, values, rows)
 
     def _reinforce(self, look: Look, rewards: Tensor, look_rewards: Tensor, rows: Rows) -> Tensor:
         """Equation 2b; in the second fMoW stage single looks beyond `per_feature_to` are not rewarded."""

@@ -70,6 +70,11 @@ class BandFit:
     high: float
     """Stored value that becomes 1.0."""
 
+    @property
+    def num_bands(self) -> int:
+        """C of a window."""
+        return 1 if self.is_mixed else len(self.indices)
+
 
 def fit_bands(spec: InputSpec, pyramid: Pyramid) -> BandFit:
     """How to show this image to this model.

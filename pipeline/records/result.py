@@ -180,7 +180,8 @@ def _glimpse_rows(
     """Good and failed looks in the order of their choosing."""
     rows: list[GlimpseRow] = []
     failures = list(image.traversal.failed_looks)
-    cost = RunningCost(image.pyramid, image.tiles.source.header, acquisitions)
+    header = image.tiles.source.header
+    cost = RunningCost(image.pyramid, header, acquisitions, sorted(image.opening_tiles))
     for index, look in enumerate(image.traversal.looks):
         while failures and failures[0].after <= index:
             gone = failures.pop(0)

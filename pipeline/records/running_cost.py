@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.images.pyramid import Pyramid
@@ -15,7 +15,7 @@ from pipeline.walk.image_walk import ReadTrace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostSoFar:
-    """Of the header and of the different tiles of all looks up to one."""
+    """Of opening the image, and of the different tiles of all looks up to one."""
 
     transferred_bytes: int
     """Bytes that storage delivered."""
@@ -38,27 +38,36 @@ class RunningCost:
         pyramid: of the image.
         header: what opening it cost.
         acquisitions: what each tile cost that was read.
+        opening_tiles: those that were read before the first look.
     """
 
     def __init__(
-        self, pyramid: Pyramid, header: Acquisition, acquisitions: Mapping[TileKey, Acquisition]
+        self,
+        pyramid: Pyramid,
+        header: Acquisition,
+        acquisitions: Mapping[TileKey, Acquisition],
+        opening_tiles: Iterable[TileKey] = (),
     ) -> None:
         self._levels = pyramid.levels
         self._acquisitions = acquisitions
         self._total = header
         self._seen: set[TileKey] = set()
         self._coverage: defaultdict[int, Coverage] = defaultdict(Coverage)
+        self._add_tiles(opening_tiles)
 
     def add(self, trace: ReadTrace) -> None:
         """One more look."""
-        for key in trace.plan.tiles:
-            if key in self._acquisitions and key not in self._seen:
-                self._seen.add(key)
-                self._total += self._acquisitions[key]
+        self._add_tiles(trace.plan.tiles)
         level = self._levels[trace.plan.level]
         shown = trace.plan.box.clipped(level.height, level.width)
         if shown is not None:
             self._coverage[trace.plan.level].add(shown)
+
+    def _add_tiles(self, keys: Iterable[TileKey]) -> None:
+        for key in keys:
+            if key in self._acquisitions and key not in self._seen:
+                self._seen.add(key)
+                self._total += self._acquisitions[key]
 
     @property
     def so_far(self) -> CostSoFar:

@@ -14,8 +14,9 @@ from pipeline.images.region import Region
 from pipeline.walk.glimpse import Glimpse, Observation, Position
 
 Cells: TypeAlias = Sequence[tuple[Position, Region]]
-Explore: TypeAlias = Callable[[Glimpse, list[Glimpse], tuple[int, int]], list[Glimpse]]
-"""The look, its candidates, and the image's height and width, to the candidates as training has them."""
+Explore: TypeAlias = Callable[[Glimpse | None, list[Glimpse], tuple[int, int]], list[Glimpse]]
+"""The look (None: the candidates are roots), its candidates, and the image's height and width, to the candidates as
+training has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,11 @@ class CandidateRule:
         return (
             candidates if self.explore is None else self.explore(parent, candidates, self.image_px)
         )
+
+    def of_roots(self, roots: Sequence[Glimpse]) -> list[Glimpse]:
+        """Roots of an image that were scored from an overview."""
+        candidates = list(roots)
+        return candidates if self.explore is None else self.explore(None, candidates, self.image_px)
 
     def _log_probs(
         self, parent: Glimpse, cells: Cells, observation: Observation

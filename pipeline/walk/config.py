@@ -20,10 +20,13 @@ class WalkConfig:
     """Side of a cell as a fraction of its parent's side."""
     depths: int | None = None
     """Steps from the coarsest look to the finest; None goes down to the finest pixels."""
-    roots: Literal["image", "grid"] = "image"
-    """First looks: the whole image, or a grid of them on a coarser level."""
+    roots: Literal["image", "grid", "scan"] = "image"
+    """First looks: the whole image; a grid of them on a coarser level; or the best of that grid, as an overview of the
+    whole image lets the network expect (`network.root_scorer`)."""
     root_downsample: float = 16.0
-    """For `grid`: level-0 pixels per window pixel of a root."""
+    """For `grid` and `scan`: level-0 pixels per window pixel of a root."""
+    overview_px: int = 12
+    """For `scan`: side of a root in the overview, in pixels."""
     foreground: ForegroundKind = "none"
     """Where roots may lie: everywhere, on valid data, on tissue, where tiles are stored."""
     proposals: Literal["model", "random", "centre"] = "model"
@@ -75,13 +78,23 @@ class WalkConfig:
             all(0 <= value <= 1 for value in self.overlaps or (0,)),
             f"max_overlap is {self.max_overlap}; 0 to 1",
         )
-        self._one_of("roots", self.roots, ("image", "grid"))
+        self._one_of("roots", self.roots, ("image", "grid", "scan"))
+        self._need(self.overview_px >= 1, f"overview_px is {self.overview_px}; at least 1")
+        self._need(
+            self.roots != "scan" or self.selection in ("best_first", "full_scan"),
+            f"selection is {self.selection!r}; roots: scan are chosen best_first",
+        )
         self._one_of("foreground", self.foreground, ("none", "valid", "tissue", "stored"))
         self._one_of("proposals", self.proposals, ("model", "random", "centre"))
         self._one_of("score", self.score, ("path", "cell"))
         self._one_of(
             "selection", self.selection, ("top_k", "top_k_per_depth", "best_first", "full_scan")
         )
+
+    @property
+    def scans_roots(self) -> bool:
+        """Whether roots are chosen from an overview; a full scan takes all windows as they come."""
+        return self.roots == "scan" and self.selection != "full_scan"
 
     @property
     def overlaps(self) -> tuple[float, ...] | None:

@@ -27,6 +27,8 @@ class ExplorationConfig:
     """Gumbel noise on log scores; 1 makes top-k a draw without replacement from the softmax (Gumbel top-k)."""
     random_cells: tuple[float, ...] = (0.0,)
     """Mean number of cells chosen by chance per look, by the look's depth; the last holds for deeper ones."""
+    random_roots: float = 0.0
+    """Mean number of roots chosen by chance per image, where roots are chosen from an overview."""
     jitter_px: tuple[float, ...] = (0.0,)
     """Largest shift of a window along each axis, in window pixels, per depth from 1 on; the last for deeper ones."""
     blob_share: float = 0.0
@@ -42,6 +44,8 @@ class ExplorationConfig:
                 raise ConfigError(
                     f"exploration.{name} is {list(values)}; numbers from 0, at least one"
                 )
+        if self.random_roots < 0:
+            raise ConfigError(f"exploration.random_roots is {self.random_roots}; 0 or more")
         if not 0 <= self.blob_share <= 1:
             raise ConfigError(f"exploration.blob_share is {self.blob_share}; 0 to 1")
         if self.gumbel_scale < 0:
@@ -66,17 +70,19 @@ class Explorer:
         self._rng = np.random.default_rng(list(seed))
 
     def __call__(
-        self, parent: Glimpse, cells: list[Glimpse], image_px: tuple[int, int]
+        self, parent: Glimpse | None, cells: list[Glimpse], image_px: tuple[int, int]
     ) -> list[Glimpse]:
-        """The candidates of a look, with noise, shifted, some of them forced."""
-        depth = parent.position.depth
+        """The candidates of a look, with noise, shifted, some of them forced; roots stay where they are."""
         noise = self._config.gumbel_scale * self._rng.gumbel(size=len(cells))  # (G,)
-        rate = min(1.0, _at(self._config.random_cells, depth) / len(cells))
+        config = self._config
+        many = _at(config.random_cells, parent.position.depth) if parent else config.random_roots
+        rate = min(1.0, many / len(cells))
         forced = self._rng.random(len(cells)) < rate  # (G,)
         self.forced.update(
             cell.position for cell, is_it in zip(cells, forced, strict=True) if is_it
         )
         extra = np.where(forced, FORCED, noise).tolist()
+        regions = self._shifted(cells, image_px) if parent else [cell.region for cell in cells]
         return [
             Glimpse(
                 position=cell.position,
@@ -85,7 +91,7 @@ class Explorer:
                 score=cell.score + more,
                 cell_log_prob=cell.cell_log_prob + more,
             )
-            for cell, region, more in zip(cells, self._shifted(cells, image_px), extra, strict=True)
+            for cell, region, more in zip(cells, regions, extra, strict=True)
         ]
 
     def _shifted(self, cells: Sequence[Glimpse], image_px: tuple[int, int]) -> list[Region]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import ImageError, ImageMismatchError
 from pipeline.images.foreground import Foreground, find_foreground, read_mask
-from pipeline.images.input_spec import BandFit, InputSpec, finest_side, fit_bands
+from pipeline.images.input_spec import InputSpec, finest_side, fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.source import Source
+from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import Window, WindowPlan, WindowReader
@@ -22,7 +23,8 @@ from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.grid import Grid
-from pipeline.walk.roots import plan_roots
+from pipeline.walk.root_scan import RootScan, ScoreRoots, scan_roots, unscored
+from pipeline.walk.roots import plan_roots, root_grid_shape
 from pipeline.walk.traversal import Combine, Traversal
 
 
@@ -50,6 +52,10 @@ class ImageWalk:
     """Shows its regions to the model."""
     traversal: Traversal
     """What to look at next."""
+    scan: RootScan | None = None
+    """What an overview said of its roots, where they are chosen from one."""
+    opening_tiles: frozenset[TileKey] = frozenset()
+    """Tiles that were read before the first look, to find foreground or to score roots."""
     traces: dict[Position, ReadTrace] = field(default_factory=dict)
     """What was read for each look."""
 
@@ -88,6 +94,7 @@ def open_image_walk(
     *,
     combine: Combine,
     cache: TileCache,
+    score_roots: ScoreRoots = unscored,
     explore: Explore | None = None,
 ) -> ImageWalk:
     """Open an image and plan its first looks; training explores.
@@ -97,7 +104,15 @@ def open_image_walk(
     """
     source = open_source(record.image_path, plan.places)
     try:
-        return walk_of(source, record, plan, combine=combine, cache=cache, explore=explore)
+        return walk_of(
+            source,
+            record,
+            plan,
+            combine=combine,
+            cache=cache,
+            score_roots=score_roots,
+            explore=explore,
+        )
     except BaseException:
         source.close()
         raise
@@ -110,6 +125,7 @@ def walk_of(
     *,
     combine: Combine,
     cache: TileCache,
+    score_roots: ScoreRoots = unscored,
     explore: Explore | None = None,
 ) -> ImageWalk:
     """Plan the first looks at an image that is open already. Raises as `open_image_walk`."""
@@ -118,7 +134,15 @@ def walk_of(
     try:
         fit = fit_bands(plan.spec, pyramid)
         geometry = geometry_of(pyramid, plan)
-        roots = _roots(record, plan, geometry, _View(pyramid, tiles, fit))
+        windows = WindowReader(
+            tiles=tiles, fit=fit, base_px=plan.spec.base_px, background=plan.spec.background
+        )
+        roots = _roots(record, plan, geometry, windows)
+        candidates = _candidates(record, plan, geometry, explore)
+        scan = None
+        if plan.walk.scans_roots:
+            scan = _scan(list(roots), plan, geometry, windows, score_roots)
+            roots = iter(())
     except ImageError as error:
         error.cost = tiles.cost
         raise
@@ -126,16 +150,17 @@ def walk_of(
         record=record,
         pyramid=pyramid,
         tiles=tiles,
-        windows=WindowReader(
-            tiles=tiles, fit=fit, base_px=plan.spec.base_px, background=plan.spec.background
-        ),
+        windows=windows,
         traversal=Traversal(
             plan.walk,
             geometry,
             roots,
             combine,
-            candidates=_candidates(record, plan, geometry, explore),
+            candidates=candidates,
+            open_roots=() if scan is None else candidates.of_roots(scan.roots),
         ),
+        scan=scan,
+        opening_tiles=frozenset(tiles.acquisitions),
     )
 
 
@@ -149,13 +174,6 @@ def _candidates(
         image_px=(geometry.height, geometry.width),
         explore=explore,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    pyramid: Pyramid
-    tiles: TileReader
-    fit: BandFit
 
 
 def described(pyramid: Pyramid, record: ImageRecord) -> Pyramid:
@@ -187,12 +205,24 @@ def geometry_of(pyramid: Pyramid, plan: WalkPlan) -> Geometry:
 
 
 def _roots(
-    record: ImageRecord, plan: WalkPlan, geometry: Geometry, view: _View
+    record: ImageRecord, plan: WalkPlan, geometry: Geometry, windows: WindowReader
 ) -> Iterator[Glimpse]:
+    pyramid = windows.tiles.source.pyramid
     foreground: Foreground | None
     if record.mask_path is not None:
         plan.places.check(record.mask_path)
-        foreground = read_mask(Path(record.mask_path), view.pyramid)
+        foreground = read_mask(Path(record.mask_path), pyramid)
     else:
-        foreground = find_foreground(view.tiles, view.fit, plan.walk.foreground)
-    return plan_roots(plan.walk, geometry, foreground, view.pyramid.uri)
+        foreground = find_foreground(windows.tiles, windows.fit, plan.walk.foreground)
+    return plan_roots(plan.walk, geometry, foreground, pyramid.uri)
+
+
+def _scan(
+    roots: Sequence[Glimpse],
+    plan: WalkPlan,
+    geometry: Geometry,
+    windows: WindowReader,
+    score_roots: ScoreRoots,
+) -> RootScan:
+    overviews = replace(windows, base_px=plan.walk.overview_px)
+    return scan_roots(roots, root_grid_shape(plan.walk, geometry), overviews, score_roots)

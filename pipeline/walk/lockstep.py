@@ -73,7 +73,7 @@ class SeenLook:
     parent: int
     """Index of the look that proposed it, in the same walk; -1 for a root."""
     cell: int
-    """Index among that look's cells, as the network saw them; -1 for a root."""
+    """Index among that look's cells, as the network saw them; of a root among all roots, -1 where none was chosen."""
     is_random: bool
     """Whether chance chose it."""
 
@@ -88,6 +88,8 @@ class Episode:
     """In the order of the walk; at least one."""
     cost: Acquisition
     """What was read."""
+    overviews: NDArray[np.float32] | None = None
+    """(R, Q, C, p, p) of all roots, where they were chosen from an overview."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,12 @@ def _episode(
         )
         for glimpse in glimpses
     )
-    return Episode(record=walk.record, looks=looks, cost=walk.tiles.cost)
+    return Episode(
+        record=walk.record,
+        looks=looks,
+        cost=walk.tiles.cost,
+        overviews=walk.scan.overviews if walk.scan else None,
+    )
 
 
 def _seen(image: TrainingWalk, position: Position) -> Position:
@@ -189,7 +196,7 @@ def _seen(image: TrainingWalk, position: Position) -> Position:
 
 def _cell(image: TrainingWalk, glimpse: Glimpse) -> int:
     if glimpse.parent is None:
-        return -1
+        return -1 if image.walk.scan is None else image.walk.scan.index_of(glimpse)
     n = image.walk.traversal.num_cells_per_side
     row, col = glimpse.position.y % n, glimpse.position.x % n
     return row * n + (n - 1 - col if image.augmentation.is_mirrored else col)

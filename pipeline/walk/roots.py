@@ -35,7 +35,7 @@ def plan_roots(
         )
     if config.selection == "full_scan":
         return full_scan(geometry, foreground)
-    if config.roots == "grid":
+    if config.roots != "image":
         return iter(root_grid(config, geometry, foreground))
     return iter((_root(Position(0, 0, 0), Region(0, 0, geometry.height, geometry.width)),))
 
@@ -44,14 +44,18 @@ def root_grid(
     config: WalkConfig, geometry: Geometry, foreground: Foreground | None
 ) -> list[Glimpse]:
     """Regions of `root_downsample` times the finest look, those with most foreground first."""
-    height = min(geometry.height, round(geometry.finest_height * config.root_downsample))
-    width = min(geometry.width, round(geometry.finest_width * config.root_downsample))
-    roots = list(_tiling(geometry, height, width, depth=0))
+    roots = list(_tiling(geometry, *_root_side(config, geometry), depth=0))
     if foreground is None:
         return roots
     shares = {root.position: foreground.fraction(root.region) for root in roots}
     seen = [root for root in roots if shares[root.position] > 0]
     return sorted(seen, key=lambda root: (-shares[root.position], root.position))
+
+
+def root_grid_shape(config: WalkConfig, geometry: Geometry) -> tuple[int, int]:
+    """Rows and columns of the grid, whether there is foreground in them or not."""
+    height, width = _root_side(config, geometry)
+    return -(-geometry.height // height), -(-geometry.width // width)
 
 
 def full_scan(geometry: Geometry, foreground: Foreground | None) -> Iterator[Glimpse]:
@@ -60,6 +64,11 @@ def full_scan(geometry: Geometry, foreground: Foreground | None) -> Iterator[Gli
     for root in _tiling(geometry, geometry.finest_height, geometry.finest_width, depth=depth):
         if foreground is None or foreground.fraction(root.region) > 0:
             yield root
+
+
+def _root_side(config: WalkConfig, geometry: Geometry) -> tuple[int, int]:
+    height = min(geometry.height, round(geometry.finest_height * config.root_downsample))
+    return height, min(geometry.width, round(geometry.finest_width * config.root_downsample))
 
 
 def _tiling(geometry: Geometry, height: int, width: int, *, depth: int) -> Iterator[Glimpse]:

@@ -7,7 +7,7 @@ looks come back changes nothing. Waves nest: a walk with a smaller budget takes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, TypeAlias
@@ -57,7 +57,16 @@ class FailedLook:
 
 
 class Traversal:
-    """One image being walked. Not thread safe: it has one owner."""
+    """One image being walked. Not thread safe: it has one owner.
+
+    Args:
+        config: how it is walked.
+        geometry: its tree of looks.
+        roots: looks that are taken before any other.
+        combine: what the looks so far say.
+        candidates: scores the cells of a look.
+        open_roots: further roots with scores, which the rule of selection may choose or not.
+    """
 
     def __init__(
         self,
@@ -67,6 +76,7 @@ class Traversal:
         combine: Combine,
         *,
         candidates: CandidateRule,
+        open_roots: Sequence[Glimpse] = (),
     ) -> None:
         self.looks: list[Look] = []
         self.failed_looks: list[FailedLook] = []
@@ -77,6 +87,7 @@ class Traversal:
         self._combine = combine
         self._candidates = candidates
         self._selection = selection_for(config)
+        self._selection.add(open_roots)
         self._chosen = ChosenRegions(config.overlaps)
         self._wave: list[Glimpse] = []
         self._num_proposed = 0

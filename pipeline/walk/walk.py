@@ -36,6 +36,12 @@ class LookModel(Protocol):
         A window's answer must not depend on the others of its batch, to the last bit.
         """
 
+    def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(R, Q, C, p, p) overviews of an image's roots to (R, Q) log-probabilities of a look worth taking.
+
+        Asked only where `walk.roots` is `scan`.
+        """
+
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """(L, R) kept of looks, in order, to (L, K) class probabilities after each of them."""
 

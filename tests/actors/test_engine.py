@@ -26,6 +26,7 @@ from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction, conclude
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
+from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
 from tests.image_files import slide
 
@@ -239,6 +240,8 @@ class TestEngine:
                 self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
             ) -> list[Observation]:
                 raise RuntimeError(f"out of memory on {len(windows)} windows at {positions[0]}")
+
+            score_roots = staticmethod(unscored)
 
             def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
                 return kept.astype(np.float64)

@@ -24,6 +24,7 @@ from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.glimpse import Observation, Position
+from pipeline.walk.root_scan import unscored
 from tests.benchmarks import archive
 from tests.benchmarks.figure import Figure
 
@@ -49,6 +50,8 @@ class Recorder:
         self.windows += windows
         self.positions += positions
         return self._runner.look(windows, positions)
+
+    score_roots = staticmethod(unscored)
 
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         return self._runner.combine(kept)

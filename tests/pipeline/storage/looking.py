@@ -25,6 +25,7 @@ from pipeline.storage.acquisition import Acquisition
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.image_walk import WalkPlan, open_image_walk
+from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
 
 GRID = 3
@@ -49,6 +50,8 @@ class BrightnessModel:
         """One window after another."""
         assert len(windows) == len(positions)
         return [_observed(window) for window in windows]
+
+    score_roots = staticmethod(unscored)
 
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """The mean of all looks so far, as probabilities."""

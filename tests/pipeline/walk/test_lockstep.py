@@ -24,6 +24,7 @@ from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.image_walk import WalkPlan, open_image_walk
 from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
 
 SPEC = InputSpec(base_px=32, bands="luminance", background=0.0)
@@ -68,6 +69,8 @@ class Brightness:
         """The same for the reference."""
         scores = self.score(windows, positions, [1.0] * len(windows))
         return [Observation(np.zeros(2, np.float32), row) for row in scores]
+
+    score_roots = staticmethod(unscored)
 
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """Nothing is known."""

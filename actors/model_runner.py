@@ -53,9 +53,7 @@ class ModelRunner:
         self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
     ) -> list[Observation]:
         """What the network says of at most `batch_size` windows, (C, base, base) with values 0 to 1."""
-        if not hasattr(self._lane, "is_set_up"):
-            torch.set_num_threads(1)  # holds for this thread and those to come
-            self._lane.is_set_up = True
+        self._settle_in()
         count = len(windows)
         batch = np.zeros((self.batch_size, *windows[0].shape), np.float32)  # (B, C, H, W)
         np.stack(windows, out=batch[:count])
@@ -71,6 +69,7 @@ class ModelRunner:
     @torch.inference_mode()
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
         """(R, Q, C, p, p) overviews of an image's roots to (R, Q) log-probabilities of a look worth taking."""
+        self._settle_in()
         logits = self._model.root_logits(torch.from_numpy(overviews).to(self._device))
         log_probs: NDArray[np.float32] = F.logsigmoid(logits).cpu().numpy()
         return log_probs
@@ -85,6 +84,12 @@ class ModelRunner:
             combined = (combined.clamp(min=tiny).log() / self._temperature).softmax(dim=1)
         probabilities: NDArray[np.float64] = combined.numpy()
         return probabilities
+
+    def _settle_in(self) -> None:
+        """One processor for the calls of this thread."""
+        if not hasattr(self._lane, "is_set_up"):
+            torch.set_num_threads(1)  # holds for this thread and those to come
+            self._lane.is_set_up = True
 
 
 def load_runner(

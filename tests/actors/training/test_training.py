@@ -11,14 +11,17 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from actors.engine import Engine
+from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from actors.model_runner import load_runner
+from actors.model_runner import load_runner, network_of
 from actors.training.figures import EpochFigures, read_figures
 from actors.training.job import TrainingJob
 from actors.training.team import Team
-from actors.training.training import Training, train
+from actors.training.training import Training, first_network, train
 from pipeline.errors import UsageError
 from pipeline.images.tile_cache import TileCache
+from pipeline.records.result import conclude
 from pipeline.walk.image_walk import open_image_walk
 from pipeline.walk.walk import walk
 from tests.actors.training.archive import job_of, make_archive, small_config
@@ -256,6 +259,55 @@ class TestPaperMode:
         [figures] = curve(job.out)
         assert figures.looks == 4
         assert figures.losses["location"] != 0
+
+
+class TestRootScan:
+    def test_roots_are_learned_and_chosen(self, manifest: Path, tmp_path: Path) -> None:
+        """The scorer leaves where it started, and the engine walks from the roots that the reference chooses."""
+        model = {
+            **small_config(manifest)["model"],
+            "network": {
+                "cell_scores": "independent",
+                "aggregation": "evidence",
+                "root_scorer": "block_attention_rnn",
+            },
+            "walk": {
+                "selection": "best_first",
+                "score": "cell",
+                "budget": 6,
+                "roots": "scan",
+                "root_downsample": 2,
+                "overview_px": 8,
+            },
+        }
+        exploration = {"gumbel_scale": 0.2, "random_cells": [0.5], "random_roots": 1}
+        config = small_config(manifest, model=model, exploration=exploration)
+        job = job_of(tmp_path, config, tmp_path / "out")
+        start = first_network(job).state_dict()
+        train(job, Team(), report=lambda _: None)
+
+        written = open_model(str(job.out / "model"))
+        runner = load_runner(written)
+        for name, weight in network_of(written).state_dict().items():
+            if name.startswith("root_scorer.features"):
+                assert not torch.equal(weight, start[name])
+        records = job.data.validation[:3]
+        with Engine(written.config.plan, runner, EngineConfig()) as engine:
+            results = list(engine.classify(records))
+        assert len(results) == len(records)
+        for result in results:
+            image = open_image_walk(
+                result.outcome.record,
+                written.config.plan,
+                combine=runner.combine,
+                cache=TileCache(1 << 24),
+                score_roots=runner.score_roots,
+            )
+            walk(image, runner)
+            alone = conclude(image, runner.combine, 0.0)
+            assert result.glimpses == alone.glimpses
+            assert sum(row.glimpse.parent is None for row in result.glimpses) <= 4
+            image.close()
 
 
 class TestBadImages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -54,8 +54,16 @@ class CandidateRule:
         )
 
     def of_roots(self, roots: Sequence[Glimpse]) -> list[Glimpse]:
-        """Roots of an image that were scored from an overview."""
-        candidates = list(roots)
+        """Roots of an image that were scored from an overview; chance and distance score them here."""
+        log_probs = [root.cell_log_prob for root in roots]
+        if self.proposals == "random":
+            log_probs = self._by_chance([-1], len(roots))
+        if self.proposals == "centre":
+            log_probs = [-self._distance(root.region) for root in roots]
+        candidates = [
+            replace(root, score=log_prob, cell_log_prob=log_prob)
+            for root, log_prob in zip(roots, log_probs, strict=True)
+        ]
         return candidates if self.explore is None else self.explore(None, candidates, self.image_px)
 
     def _log_probs(
@@ -65,9 +73,13 @@ class CandidateRule:
             log_probs: list[float] = observation.cell_log_probs.tolist()
             return log_probs
         if self.proposals == "random":
-            rng = np.random.default_rng([zlib.crc32(self.name.encode()), *parent.position])
-            return [math.log(max(value, 1e-12)) for value in rng.random(len(cells)).tolist()]
+            return self._by_chance(parent.position, len(cells))
         return [-self._distance(region) for _, region in cells]
+
+    def _by_chance(self, where: Sequence[int], count: int) -> list[float]:
+        seeds = [zlib.crc32(self.name.encode()), *(number % 2**32 for number in where)]
+        values: list[float] = np.random.default_rng(seeds).random(count).tolist()
+        return [math.log(max(value, 1e-12)) for value in values]
 
     def _distance(self, region: Region) -> float:
         """Of a region's centre from the image's, relative to the image."""

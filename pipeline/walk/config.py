@@ -92,8 +92,8 @@ class WalkConfig:
         )
 
     @property
-    def scans_roots(self) -> bool:
-        """Whether roots are chosen from an overview; a full scan takes all windows as they come."""
+    def chooses_roots(self) -> bool:
+        """Whether some roots are taken and others not; a full scan takes all windows as they come."""
         return self.roots == "scan" and self.selection != "full_scan"
 
     @property

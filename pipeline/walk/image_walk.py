@@ -139,10 +139,13 @@ def walk_of(
         )
         roots = _roots(record, plan, geometry, windows)
         candidates = _candidates(record, plan, geometry, explore)
-        scan = None
-        if plan.walk.scans_roots:
-            scan = _scan(list(roots), plan, geometry, windows, score_roots)
-            roots = iter(())
+        scan, open_roots = None, list[Glimpse]()
+        if plan.walk.chooses_roots:
+            open_roots, roots = list(roots), iter(())
+            if plan.walk.proposals == "model":  # whoever else scores them needs to read nothing
+                scan = _scan(open_roots, plan, geometry, windows, score_roots)
+                open_roots = list(scan.roots)
+            open_roots = candidates.of_roots(open_roots)
     except ImageError as error:
         error.cost = tiles.cost
         raise
@@ -157,7 +160,7 @@ def walk_of(
             roots,
             combine,
             candidates=candidates,
-            open_roots=() if scan is None else candidates.of_roots(scan.roots),
+            open_roots=open_roots,
         ),
         scan=scan,
         opening_tiles=frozenset(tiles.acquisitions),

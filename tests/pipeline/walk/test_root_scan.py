@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -143,6 +144,21 @@ class TestScan:
         assert found.overviews[0, 0].min() == 1
         assert (found.overviews[0, 1] == 0.25).all()
         assert [root.score for root in found.roots] == pytest.approx([0, -0.75])
+
+    @pytest.mark.parametrize("proposals", ["random", "centre"])
+    def test_comparators_choose_roots_without_reading(
+        self, record: ImageRecord, proposals: Literal["random", "centre"]
+    ) -> None:
+        """Chance takes other roots than the scan, the centre the nearest ones, and neither reads an overview."""
+        walk = replace(WALK, proposals=proposals, depths=1, budget=4)
+        image = opened(record, replace(PLAN, walk=walk), score_roots=unscored)
+        looks = [look for look in walked(image) if look.parent is None]
+        found = [(look.position.y, look.position.x) for look in looks]
+
+        assert not image.opening_tiles
+        assert found[:3] != BRIGHT
+        if proposals == "centre":
+            assert found[:2] == [(1, 1), (1, 2)]
 
     def test_exploring_moves_no_root(self, record: ImageRecord) -> None:
         """In training chance chooses roots, too, and leaves them where they are."""

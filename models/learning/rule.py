@@ -139,10 +139,15 @@ class LearningRule:
     def _roots(
         self, look: Look, singles: Tensor, root_logits: Sequence[Tensor], rows: Rows
     ) -> Tensor | float:
-        """Only the dense target teaches which roots to choose; the paper has one root."""
+        """Only the dense target teaches which roots to choose; the paper has one root.
+
+        A root is worth what was found inside it, or the best that its cells promise. What it says by itself does not
+        count: the coarsest looks may be untaught (`per_feature_from`), and then say anything.
+        """
         if not root_logits or self.config.location not in ("dense", "both"):
             return 0.0
-        values = worth(told(singles), look.cell_logits, rows, bootstrap=self.config.bootstrap)
+        inside = told(singles).masked_fill(rows.parent < 0, 0.0)  # (M,)
+        values = worth(inside, look.cell_logits, rows, bootstrap=True)
         return root_loss(root_logits, values, rows)
 
     def _reinforce(self, look: Look, rewards: Tensor, look_rewards: Tensor, rows: Rows) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from models.aggregation import MeanAggregation
 from models.build import build_model
 from models.cell_scores import UnitSoftmax
 from models.learning.config import LearningConfig
+from models.learning.dense_target import told
 from models.learning.rows import Rows
 from models.learning.rule import LearningRule
 from models.network_config import NetworkConfig
@@ -217,6 +220,27 @@ class TestOptions:
         assert kept.grad is not None
         assert kept.grad[[0, 4]].abs().sum() == 0
         assert (kept.grad[[1, 2, 3, 5]].abs().sum(dim=1) > 0).all()
+
+    def test_a_root_is_worth_what_is_inside_it(self) -> None:
+        """Its own certainty does not count; the best promise of its cells, or what was found there, does."""
+        rows = rows_of([0], [(0, -1, 1), (0, -1, 0), (1, 0, 2)])
+        kept = torch.tensor([[9.0, 0, 0], [9, 0, 0], [0.5, 0, 0]])
+        cells = torch.full((3, NUM_CELLS), -3.0)
+        cells[1, 3] = 1.0
+        root_logits = torch.tensor([[0.3, -0.2]])
+        rule = LearningRule(LearningConfig(location="dense"))
+
+        def location(*roots: Tensor) -> float:
+            look = Look(torch.zeros(3, 1), cells, F.logsigmoid(cells))
+            aggregation = MeanAggregation(nn.Identity())
+            return float(rule.terms(look, kept, aggregation, rows, NUM_CLASSES, roots).location)
+
+        found = float(told(F.log_softmax(kept, dim=1))[2])
+        values = torch.tensor(
+            [torch.tensor(1.0).sigmoid(), max(found, math.exp(-3) / (1 + math.exp(-3)))]
+        )
+        expected = F.binary_cross_entropy_with_logits(root_logits[0], values)
+        assert location(root_logits) - location() == pytest.approx(float(expected), rel=1e-5)
 
     def test_a_walk_of_one_look_has_no_location_term(self) -> None:
         """A full-image baseline trains by cross-entropy alone."""

@@ -190,7 +190,7 @@ def run(job: ClassifyJob) -> int:
     write_run(record, job.store)
     try:
         _classify(job, resumption)
-    except (KeyboardInterrupt, SystemExit):  # Ctrl-C; SIGTERM, which Ray makes an exit
+    except KeyboardInterrupt:  # SIGTERM, too, while Ray is up
         _close(job, replace(record, status="interrupted"), resumption, started)
         err.print("interrupted; run the same command again to go on")
         return 130

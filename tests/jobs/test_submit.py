@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,6 +98,27 @@ class TestOnACluster:
 
         assert status == 2, said
         assert "RAY_AUTH_MODE=token" in said
+
+    def test_ctrl_c_stops_the_job(self, cluster: RayCluster, tmp_path: Path) -> None:
+        """Status 130 here and the job stopped there; the same command again finishes with a row per image."""
+        original = slide(tmp_path / "images/0.tif", 1400, 1400)
+        for number in range(1, 12):
+            os.link(original, tmp_path / f"images/{number}.tif")
+        out = tmp_path / "out"
+        options = ("--full-scan", "--in-flight", 2, "--set", "walk.foreground=valid")
+        command = ("classify", tmp_path / "images", "--model", "digits", "--out", out, *options)
+        arguments = ("jobs.cli", "submit", "--address", cluster.dashboard, "--", *command)
+        with started(*arguments, environment=cluster.environment) as process:
+            written = out / "predictions"
+            wait_until(lambda: len(list(written.glob("*.parquet"))) >= 2, process, limit_s=200)
+            process.send_signal(signal.SIGINT)
+            said_out, said = process.communicate(timeout=60)
+
+        assert process.returncode == 130, said_out + said
+        assert "told to stop; submit the same command again" in said
+        status, said = finished(*arguments, environment=cluster.environment, limit_s=300)
+        assert status == 0, said
+        assert len(pd.read_parquet(written)) == 12
 
     def test_prometheus_hears_of_looks_bytes_and_images(
         self, cluster: RayCluster, tmp_path: Path

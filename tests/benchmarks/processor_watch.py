@@ -21,9 +21,7 @@ class Sample:
     at_s: float
     """`time.perf_counter()`."""
     used_s: float
-    """Processor seconds of all workers so far, those of dead ones included."""
-    count: int
-    """Workers alive."""
+    """Processor seconds of all workers so far, those of ended ones included."""
 
 
 class ProcessorWatch:
@@ -47,9 +45,9 @@ class ProcessorWatch:
         """Processor seconds between two times."""
         return self._at(to_s).used_s - self._at(from_s).used_s
 
-    def idle_share(self, from_s: float, to_s: float) -> float:
-        """Share (0 to 1) of the time between two that workers of one processor each did not use it."""
-        return 1 - self.used_s(from_s, to_s) / ((to_s - from_s) * self._at(to_s).count)
+    def idle_share(self, from_s: float, to_s: float, count: int) -> float:
+        """Share (0 to 1) of the time between two that `count` workers of one processor each did not use it."""
+        return 1 - self.used_s(from_s, to_s) / ((to_s - from_s) * count)
 
     def _at(self, at_s: float) -> Sample:
         return min(self.samples, key=lambda sample: abs(sample.at_s - at_s))
@@ -57,11 +55,9 @@ class ProcessorWatch:
     def _watch(self) -> None:
         me = psutil.Process()
         while not self._is_over.wait(INTERVAL_S):
-            alive = 0
             for child in me.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     if WORKER in child.name() or WORKER in " ".join(child.cmdline()):
                         times = child.cpu_times()
                         self._used[child.pid] = times.user + times.system
-                        alive += 1
-            self.samples.append(Sample(time.perf_counter(), sum(self._used.values()), alive))
+            self.samples.append(Sample(time.perf_counter(), sum(self._used.values())))

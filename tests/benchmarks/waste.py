@@ -128,7 +128,7 @@ def _run(
     return Run(
         images_per_s=done / (last - from_s),
         worker_s_per_image=watch.used_s(from_s, last) / done,
-        idle_share=watch.idle_share(first + tenth, last - tenth),
+        idle_share=watch.idle_share(first + tenth, last - tenth, count),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 # Two test processes on two cores: each with one thread, or they fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A background job is started with Ctrl-C ignored, and so would be what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,9 +16,8 @@ from actors.workers import Workers
 from models.errors import WeightsError
 from pipeline.manifest import ImageRecord
 
-TASKS_WAITING = 2
-"""Images that wait at a worker for a place among those in flight. More would be dealt out early, and the last large
-ones wait behind each other while another worker is idle."""
+IMAGES_PER_TASK = 2
+"""Images of one call to a worker; also what is lost of a worker's place in the line when one of them is slow."""
 ROW_SCHEMA = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -42,12 +41,15 @@ def classify_on_ray(
         WeightsError: if the model does not load on a worker.
     """
     _quiet()
-    tables = [pa.Table.from_pylist([record_to_row(record)], ROW_SCHEMA) for record in records]
+    tables = [
+        pa.Table.from_pylist([record_to_row(record) for record in part], ROW_SCHEMA)
+        for part in _parts(records)
+    ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
     # Weights travel once per node, and again to whoever takes a dead worker's place.
     sent = ray.put(config)
-    calls = max(2, config.engine.images_in_flight)  # an image each
+    calls = max(2, config.engine.images_in_flight // IMAGES_PER_TASK)
     receipts = ray.data.from_arrow(tables).map_batches(
         RayClassifyActor,
         fn_constructor_args=(sent,),
@@ -56,7 +58,7 @@ def classify_on_ray(
         compute=ray.data.ActorPoolStrategy(
             min_size=workers.count,
             max_size=workers.most or workers.count,
-            max_tasks_in_flight_per_actor=calls + TASKS_WAITING,
+            max_tasks_in_flight_per_actor=2 * calls,
             max_concurrent_calls_per_actor=calls,
         ),
         num_cpus=workers.num_cpus,
@@ -75,6 +77,11 @@ class RayClassifyActor(ClassifyActor):
     def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:
         metrics = WorkerMetrics()
         super().__init__(ray.get(config), watch=metrics.watch, count=metrics.count)
+
+
+def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:
+    for first in range(0, len(records), IMAGES_PER_TASK):
+        yield records[first : first + IMAGES_PER_TASK]
 
 
 def _quiet() -> None:

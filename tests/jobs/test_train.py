@@ -50,7 +50,7 @@ class TestInProcess:
         status, said = finished(*command, tmp_path / "peace")
         assert status == 0, said
         with started(*command, tmp_path / "killed") as process:
-            wait_until(lambda: has_epochs(tmp_path / "killed", 1), process)
+            wait_until(lambda: has_epochs(tmp_path / "killed", 1), process, limit_s=150)
             process.kill()
         status, said = finished(*command, tmp_path / "killed")
 

@@ -37,9 +37,10 @@ from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
 from pipeline.walk.glimpse import Glimpse, Position
-from pipeline.walk.image_walk import ImageWalk, WalkPlan
+from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.scheduler import Scheduler
 from pipeline.walk.walk import LookModel
+from pipeline.walk.walk_plan import WalkPlan
 
 FILL_PATIENCE_S = 0.003
 """How long the model waits for a batch to fill while reads are out."""

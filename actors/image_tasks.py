@@ -19,8 +19,10 @@ from pipeline.records.result import ImageResult, conclude
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.place import shown
 from pipeline.walk.glimpse import Glimpse
-from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
+from pipeline.walk.image_walk import ImageWalk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import LookModel
+from pipeline.walk.walk_plan import WalkPlan
 
 Pixels: TypeAlias = NDArray[np.float32]
 Sink: TypeAlias = Callable[[ImageResult], None]

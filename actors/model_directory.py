@@ -23,7 +23,7 @@ from pipeline.images.input_spec import InputSpec
 from pipeline.storage.place import is_far, shown
 from pipeline.storage.whole_object import read_whole
 from pipeline.walk.config import WalkConfig
-from pipeline.walk.image_walk import WalkPlan
+from pipeline.walk.walk_plan import WalkPlan
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"

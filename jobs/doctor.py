@@ -22,7 +22,7 @@ from pipeline.images.source import Source
 from pipeline.manifest import ImageRecord, read_images
 from pipeline.records.summary import readable_bytes
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
-from pipeline.walk.image_walk import described, geometry_of
+from pipeline.walk.walk_plan import described, geometry_of
 
 NUM_READERS = 32
 """Images looked at at once; those on servers mostly wait."""

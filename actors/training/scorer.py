@@ -54,8 +54,10 @@ class NetworkScorer:
         """With the statistics that classify will use."""
         was_training = self._network.training
         self._network.eval()
-        yield
-        self._network.train(was_training)
+        try:
+            yield
+        finally:
+            self._network.train(was_training)
 
 
 class BlobScorer:

@@ -18,8 +18,10 @@ from pipeline.images.input_spec import InputSpec
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.walk.exploration import Explorer
-from pipeline.walk.image_walk import WalkPlan, open_image_walk
+from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+from pipeline.walk.opening import open_image_walk
+from pipeline.walk.walk_plan import WalkPlan
 
 CACHE_BYTES = 256 << 20
 """Of decoded tiles; looks of one walk share them."""
@@ -63,17 +65,8 @@ class Walks:
     def _open_plain(
         self, record: ImageRecord, plan: WalkPlan, scorer: WalkScorer
     ) -> TrainingWalk | FailedEpisode:
-        try:
-            walk = open_image_walk(
-                record,
-                plan,
-                combine=_no_prediction,
-                cache=self._cache,
-                score_roots=scorer.score_roots,
-            )
-        except ImageError as error:
-            return FailedEpisode(record=record, error=str(error))
-        return TrainingWalk(walk=walk)
+        walk = self._open(record, plan, scorer)
+        return walk if isinstance(walk, FailedEpisode) else TrainingWalk(walk=walk)
 
     def _open_explored(
         self, record: ImageRecord, stage: Stage, scorer: WalkScorer, epoch: int
@@ -81,17 +74,9 @@ class Walks:
         plan = WalkPlan(spec=self._spec, walk=replace(stage.training_walk, stop_at=None))
         seed = (self._seed, epoch, zlib.crc32(record.sample_id.encode()))
         explorer = Explorer(stage.exploration, seed=(0, *seed), base_px=self._spec.base_px)
-        try:
-            walk = open_image_walk(
-                record,
-                plan,
-                combine=_no_prediction,
-                cache=self._cache,
-                score_roots=scorer.score_roots,
-                explore=explorer,
-            )
-        except ImageError as error:
-            return FailedEpisode(record=record, error=str(error))
+        walk = self._open(record, plan, scorer, explorer)
+        if isinstance(walk, FailedEpisode):
+            return walk
         height, width = walk.pyramid.height, walk.pyramid.width
         rng = np.random.default_rng([1, *seed])
         is_blob = rng.random() < stage.exploration.blob_share
@@ -104,6 +89,25 @@ class Walks:
             augmentation=augmentation,
             scorer=BlobScorer(stage.training_walk, stage.exploration) if is_blob else None,
         )
+
+    def _open(
+        self,
+        record: ImageRecord,
+        plan: WalkPlan,
+        scorer: WalkScorer,
+        explorer: Explorer | None = None,
+    ) -> ImageWalk | FailedEpisode:
+        try:
+            return open_image_walk(
+                record,
+                plan,
+                combine=_no_prediction,
+                cache=self._cache,
+                score_roots=scorer.score_roots,
+                explore=explorer,
+            )
+        except ImageError as error:
+            return FailedEpisode(record=record, error=str(error))
 
 
 def _walked(

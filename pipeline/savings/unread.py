@@ -19,8 +19,8 @@ from pipeline.images.tile_reader import TileReader
 from pipeline.manifest import ImageRecord
 from pipeline.savings.measure import Measure
 from pipeline.savings.walked import WorkPerLook
-from pipeline.walk.image_walk import WalkPlan, described, geometry_of
 from pipeline.walk.roots import full_scan
+from pipeline.walk.walk_plan import WalkPlan, described, geometry_of
 
 _MAX_PLANNED = 250_000
 """Tiles whose stored sizes are asked for at once."""

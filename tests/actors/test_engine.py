@@ -25,9 +25,11 @@ from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction, conclude
 from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
+from pipeline.walk.image_walk import ImageWalk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
+from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import slide
 
 CHANGES = {

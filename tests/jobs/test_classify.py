@@ -18,7 +18,7 @@ from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import read_images
-from pipeline.walk.image_walk import open_image_walk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk
 from tests.conftest import picture
 from tests.image_files import slide, write_ome_zarr

@@ -25,7 +25,7 @@ from pipeline.savings.tables import write_savings
 from pipeline.savings.unread import count_unread
 from pipeline.savings.walked import WorkPerLook
 from pipeline.walk.config import WalkConfig
-from pipeline.walk.image_walk import WalkPlan
+from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import slide
 
 WORK = WorkPerLook(per_look=100, per_image=7)

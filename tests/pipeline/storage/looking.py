@@ -24,9 +24,10 @@ from pipeline.records.tables import tables_of
 from pipeline.storage.acquisition import Acquisition
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.image_walk import WalkPlan, open_image_walk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
+from pipeline.walk.walk_plan import WalkPlan
 
 GRID = 3
 KEY = TileKey(0, 1, 1)

@@ -22,10 +22,11 @@ from pipeline.manifest import ImageRecord, read_manifest
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.image_walk import WalkPlan, open_image_walk
 from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
+from pipeline.walk.walk_plan import WalkPlan
 
 SPEC = InputSpec(base_px=32, bands="luminance", background=0.0)
 

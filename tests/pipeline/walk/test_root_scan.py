@@ -21,8 +21,10 @@ from pipeline.records.result import ImageResult, Prediction, conclude
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Glimpse, Observation, Position
-from pipeline.walk.image_walk import ImageWalk, WalkPlan, open_image_walk
+from pipeline.walk.image_walk import ImageWalk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import scan_roots, unscored
+from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import halves, write_pyramid_tiff
 
 SIDE = 32

@@ -10,7 +10,8 @@ from typing import Self
 
 import psutil
 
-WORKER = "RayClassifyActor"
+from tests.worker_processes import worker_processes
+
 INTERVAL_S = 0.1
 
 
@@ -55,9 +56,8 @@ class ProcessorWatch:
     def _watch(self) -> None:
         me = psutil.Process()
         while not self._is_over.wait(INTERVAL_S):
-            for child in me.children(recursive=True):
+            for worker in worker_processes(me):
                 with contextlib.suppress(psutil.Error):
-                    if WORKER in child.name() or WORKER in " ".join(child.cmdline()):
-                        times = child.cpu_times()
-                        self._used[child.pid] = times.user + times.system
+                    times = worker.cpu_times()
+                    self._used[worker.pid] = times.user + times.system
             self.samples.append(Sample(time.perf_counter(), sum(self._used.values())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.benchmarks import attention, commands, engine, ingest, memory, reading, waste
+from tests.benchmarks import attention, commands, driver, engine, ingest, memory, reading, waste
 from tests.benchmarks.figure import table
 
 ALL = {
@@ -16,11 +16,12 @@ ALL = {
     "reading": reading.figures,
     "ingest": ingest.figures,
     "waste": waste.figures,
+    "driver": driver.figures,
 }
 
 
 def main() -> None:
-    """`python -m tests.benchmarks.run [engine] [commands] [memory] [ingest] [waste]`."""
+    """`python -m tests.benchmarks.run [attention] [engine] [commands] [memory] [reading] [ingest] [waste] [driver]`."""
     names = sys.argv[1:] or list(ALL)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     print(table([figure for name in names for figure in ALL[name]()]))

@@ -14,6 +14,8 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
+from tests.worker_processes import worker_processes
+
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "2"}
 
@@ -69,12 +71,7 @@ def the_worker(process: subprocess.Popen[str]) -> psutil.Process:
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """The processes of a job that read images."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "MapWorker" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
+    return list(worker_processes(psutil.Process(process.pid)))
 
 
 def wait_until(

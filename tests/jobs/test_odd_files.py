@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +15,7 @@ import pytest
 
 from tests.conftest import SHARED
 from tests.jobs.processes import started, table
+from tests.worker_processes import worker_processes
 
 pytestmark = [
     pytest.mark.shared,
@@ -56,17 +56,9 @@ class PeakWatch:
 
     def _watch(self) -> None:
         while not self._is_over:
-            peaks = [_peak_bytes(one) for one in self._workers()]
+            peaks = [_peak_bytes(one) for one in worker_processes(self._process)]
             self.peak_bytes = max([self.peak_bytes, *peaks])
             time.sleep(0.1)
-
-    def _workers(self) -> Iterator[psutil.Process]:
-        """Others come and go meanwhile, which is no reason to miss these."""
-        with contextlib.suppress(psutil.Error):
-            for child in self._process.children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    if "ClassifyActor" in " ".join(child.cmdline()):
-                        yield child
 
 
 def _peak_bytes(process: psutil.Process) -> int:

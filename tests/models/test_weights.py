@@ -55,6 +55,25 @@ class TestWeights:
         with pytest.raises(WeightsError, match=r"location.score.bias is missing\n  surplus is not"):
             load_weights(model, (tmp_path / "w").read_bytes(), "w")
 
+    def test_what_may_lack_keeps_its_values(self, tmp_path: Path) -> None:
+        """A part that the file has none of stays as it is; one that it has half of is told."""
+        model = build_model("tnet_small", num_classes=3, seed=1)
+        save_weights(model, tmp_path / "w")
+        tensors = load_file(tmp_path / "w")
+        lacking = {name: one for name, one in tensors.items() if not name.startswith("location.")}
+        save_file(lacking, tmp_path / "lacking")
+        half = {name: one for name, one in tensors.items() if name != "location.score.bias"}
+        save_file(half, tmp_path / "half")
+        other = build_model("tnet_small", num_classes=3, seed=2)
+        before = {name: one.clone() for name, one in other.state_dict().items()}
+        load_weights(other, (tmp_path / "lacking").read_bytes(), "w", may_lack="location.")
+
+        for name, tensor in other.state_dict().items():
+            expected = before if name.startswith("location.") else tensors
+            assert torch.equal(tensor, expected[name]), name
+        with pytest.raises(WeightsError, match=r"location.score.bias is missing"):
+            load_weights(other, (tmp_path / "half").read_bytes(), "w", may_lack="location.")
+
     @pytest.mark.parametrize("content", [b"", b"not a safetensors file at all"])
     def test_unreadable_files_are_told(self, content: bytes) -> None:
         """A file that is empty or something else is our own error, with its name."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from actors.training.figures import EpochFigures, read_figures
 from actors.training.job import TrainingJob, read_training_job
 from jobs.make_benchmark import write_archive
 from pipeline.benchmarks.archive import ArchivePlan
@@ -55,3 +57,8 @@ def job_of(directory: Path, config: dict[str, Any], out: Path) -> TrainingJob:
     path.write_text(yaml.safe_dump(config))
     out.mkdir(parents=True, exist_ok=True)
     return read_training_job(path, out)
+
+
+def curve(out: Path) -> list[EpochFigures]:
+    """What the run said of its epochs, but for how long they took."""
+    return [replace(one, seconds=0.0) for one in read_figures(out)]

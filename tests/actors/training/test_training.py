@@ -1,58 +1,28 @@
-"""The loop: it learns, goes on after a kill as if there had been none, and one bad image harms no other."""
+"""The loop: it learns, says how, and one bad image harms no other."""
 
 from __future__ import annotations
 
 import csv
-import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from actors.engine import Engine
-from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from actors.model_runner import load_runner, network_of
-from actors.training.figures import EpochFigures, read_figures
+from actors.model_runner import load_runner
 from actors.training.job import TrainingJob
 from actors.training.team import Team
-from actors.training.training import Training, first_network, train
+from actors.training.training import train
 from pipeline.errors import UsageError
 from pipeline.images.tile_cache import TileCache
-from pipeline.records.result import conclude
-from pipeline.walk.image_walk import open_image_walk
+from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk
-from tests.actors.training.archive import job_of, make_archive, small_config
+from tests.actors.training.archive import curve, job_of, small_config
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:tensorboard", "ignore::UserWarning:torch"
 )
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eighteen images to learn from, six to choose by, four for the test."""
-    return make_archive(tmp_path_factory.mktemp("training") / "archive")
-
-
-@pytest.fixture(scope="module")
-def trained(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingJob:
-    """A finished run of three epochs."""
-    directory = tmp_path_factory.mktemp("trained")
-    job = job_of(directory, small_config(manifest), directory / "out")
-    train(job, Team(), report=lambda _: None)
-    return job
-
-
-def curve(out: Path) -> list[EpochFigures]:
-    """What the run said of its epochs, but for how long they took."""
-    return [replace(one, seconds=0.0) for one in read_figures(out)]
-
-
-class StoppedError(Exception):
-    """The end of a test's patience."""
 
 
 class TestLoop:
@@ -118,130 +88,6 @@ class TestLoop:
         assert all(name.startswith("looks/train_") for name in tags["images"])
 
 
-class TestResume:
-    def test_a_run_taken_up_again_has_the_same_curve(
-        self, manifest: Path, trained: TrainingJob, tmp_path: Path
-    ) -> None:
-        """Broken off after each epoch and taken up by a new process' state, the curve and the weights are equal."""
-        job = job_of(tmp_path, small_config(manifest), tmp_path / "out")
-
-        def stop(_: EpochFigures) -> None:
-            raise StoppedError
-
-        for _ in range(3):
-            with pytest.raises(StoppedError):
-                train(job, Team(), report=stop)
-        train(job, Team(), report=lambda _: None)
-
-        assert curve(job.out) == curve(trained.out)
-        mine, whole = (
-            torch.load(out / "checkpoint.pt", weights_only=True)["network"]
-            for out in (job.out, trained.out)
-        )
-        assert all(torch.equal(mine[name], whole[name]) for name in whole)
-
-    def test_what_a_killed_epoch_said_is_forgotten(
-        self, manifest: Path, trained: TrainingJob, tmp_path: Path
-    ) -> None:
-        """A kill in the middle of an epoch leaves lines behind; taken up again, each epoch stands there once."""
-        job = job_of(tmp_path, small_config(manifest), tmp_path / "out")
-        run = Training(job, Team(), lambda _: None)
-        run.run_stage()
-        with (job.out / "training.jsonl").open("a") as log:
-            log.write(json.dumps({"kind": "step", "epoch": 1, "steps_done": 4}) + "\n")
-            log.write('{"kind": "epoch", "epo')  # the kill
-
-        train(job, Team(), report=lambda _: None)
-
-        assert curve(job.out) == curve(trained.out)
-
-    def test_a_finished_run_does_nothing(self, trained: TrainingJob) -> None:
-        """Training again into the directory of a finished run changes no file of the model."""
-        before = (trained.out / "model/model.safetensors").stat().st_mtime_ns
-        told: list[EpochFigures] = []
-        train(trained, Team(), report=told.append)
-
-        assert not told
-        assert (trained.out / "model/model.safetensors").stat().st_mtime_ns == before
-
-
-class TestStages:
-    def test_deeper_after_shallow(self, manifest: Path, tmp_path: Path) -> None:
-        """The paper's schedule: two depths, then finetuned at three with a rate and an optimiser of its own."""
-        stages = [
-            {"epochs": 1, "walk": {"depths": 1, "budget": 1}},
-            {"epochs": 1, "walk": {"depths": 2, "budget": 3}, "learning_rate": 0.0005},
-        ]
-        job = job_of(tmp_path, small_config(manifest, stages=stages), tmp_path / "out")
-        train(job, Team(), report=lambda _: None)
-        figures = curve(job.out)
-
-        assert [one.looks for one in figures] == [1, 3]
-        assert [one.learning_rate for one in figures] == [0.002, 0.0005]
-        assert open_model(str(job.out / "model")).config.walk.depths == 2
-
-    def test_stages_without_a_rate_share_one_schedule(self, manifest: Path, tmp_path: Path) -> None:
-        """The rate falls once over all stages, not once in each."""
-        stages = [{"epochs": 2}, {"epochs": 3}, {"epochs": 4, "learning_rate": 0.1}, {"epochs": 1}]
-        job = job_of(tmp_path, small_config(manifest, stages=stages), tmp_path / "out")
-
-        found = [
-            (one.learning_rate, one.epochs_before, one.epochs_of_schedule) for one in job.stages
-        ]
-
-        assert found == [(0.002, 0, 5), (0.002, 2, 5), (0.1, 0, 5), (0.1, 4, 5)]
-
-    def test_a_stage_that_stops_getting_better_ends(self, manifest: Path, tmp_path: Path) -> None:
-        """With patience 1 and a rate that changes nothing, a stage of 30 epochs ends after the third."""
-        config = small_config(
-            manifest,
-            stages=[{"epochs": 30}],
-            early_stopping={"metric": "accuracy", "patience": 1},
-            optimiser={"learning_rate": 1e-12, "decay": "none"},
-        )
-        job = job_of(tmp_path, config, tmp_path / "out")
-        train(job, Team(), report=lambda _: None)
-
-        assert len(curve(job.out)) == 2
-
-    def test_it_can_start_from_a_model(
-        self, manifest: Path, trained: TrainingJob, tmp_path: Path
-    ) -> None:
-        """With start_from and no steps to speak of, the first validation is that of the model."""
-        config = small_config(
-            manifest,
-            stages=[{"epochs": 1}],
-            optimiser={"learning_rate": 1e-12, "decay": "none"},
-        )
-        config["model"] = {**config["model"], "start_from": str(trained.out / "model")}
-        job = job_of(tmp_path, config, tmp_path / "out")
-        run = Training(job, Team(), lambda _: None)
-        expected = open_model(str(trained.out / "model"))
-        state = run._network.state_dict()
-
-        from safetensors.torch import load
-
-        for name, tensor in load(expected.weights).items():
-            torch.testing.assert_close(state[name], tensor)
-
-    def test_the_model_to_start_from_is_found_from_anywhere(
-        self,
-        manifest: Path,
-        trained: TrainingJob,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        """A path relative to the config is absolute in the job: workers run in directories of their own."""
-        (tmp_path / "first").symlink_to(trained.out / "model")
-        config = small_config(manifest)
-        config["model"] = {**config["model"], "start_from": "first"}
-        monkeypatch.chdir(tmp_path)
-        job = job_of(Path(), config, tmp_path / "out")
-
-        assert job.start_from is not None
-        assert Path(job.start_from.place).is_absolute()
-
-
 class TestPaperMode:
     def test_the_papers_recipe_trains(self, manifest: Path, tmp_path: Path) -> None:
         """Without any option of ours: mean, top-k, rewards, no exploration."""
@@ -259,55 +105,6 @@ class TestPaperMode:
         [figures] = curve(job.out)
         assert figures.looks == 4
         assert figures.losses["location"] != 0
-
-
-class TestRootScan:
-    def test_roots_are_learned_and_chosen(self, manifest: Path, tmp_path: Path) -> None:
-        """The scorer leaves where it started, and the engine walks from the roots that the reference chooses."""
-        model = {
-            **small_config(manifest)["model"],
-            "network": {
-                "cell_scores": "independent",
-                "aggregation": "evidence",
-                "root_scorer": "block_attention_rnn",
-            },
-            "walk": {
-                "selection": "best_first",
-                "score": "cell",
-                "budget": 6,
-                "roots": "scan",
-                "root_downsample": 2,
-                "overview_px": 8,
-            },
-        }
-        exploration = {"gumbel_scale": 0.2, "random_cells": [0.5], "random_roots": 1}
-        config = small_config(manifest, model=model, exploration=exploration)
-        job = job_of(tmp_path, config, tmp_path / "out")
-        start = first_network(job).state_dict()
-        train(job, Team(), report=lambda _: None)
-
-        written = open_model(str(job.out / "model"))
-        runner = load_runner(written)
-        for name, weight in network_of(written).state_dict().items():
-            if name.startswith("root_scorer.features"):
-                assert not torch.equal(weight, start[name])
-        records = job.data.validation[:3]
-        with Engine(written.config.plan, runner, EngineConfig()) as engine:
-            results = list(engine.classify(records))
-        assert len(results) == len(records)
-        for result in results:
-            image = open_image_walk(
-                result.outcome.record,
-                written.config.plan,
-                combine=runner.combine,
-                cache=TileCache(1 << 24),
-                score_roots=runner.score_roots,
-            )
-            walk(image, runner)
-            alone = conclude(image, runner.combine, 0.0)
-            assert result.glimpses == alone.glimpses
-            assert sum(row.glimpse.parent is None for row in result.glimpses) <= 4
-            image.close()
 
 
 class TestBadImages:

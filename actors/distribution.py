@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 import pyarrow as pa
 import ray
 import ray.data
 
-from actors.classify_actor import ActorConfig, ClassifyActor, record_to_row
+from actors.classify_actor import ActorConfig, ClassifyActor
 from actors.receipt import Receipt
+from actors.task_rows import TASK_SCHEMA, task_row
 from actors.worker_metrics import WorkerMetrics
 from actors.workers import Workers
 from models.errors import WeightsError
 from pipeline.manifest import ImageRecord
+from pipeline.walk.allowance import ENDLESS, Allowance
 
 IMAGES_PER_TASK = 2
 """Images of one call to a worker; also what is lost of a worker's place in the line when one of them is slow."""
-ROW_SCHEMA = pa.schema(
-    [
-        ("sample_id", pa.string()),
-        ("image_path", pa.string()),
-        ("label", pa.string()),
-        ("split", pa.string()),
-        ("mask_path", pa.string()),
-        ("pixel_size_y", pa.float64()),
-        ("pixel_size_x", pa.float64()),
-        ("pixel_size_unit", pa.string()),
-    ]
-)
 
 
 def classify_on_ray(
-    records: Sequence[ImageRecord], config: ActorConfig, workers: Workers
+    records: Sequence[ImageRecord],
+    config: ActorConfig,
+    workers: Workers,
+    allowances: Mapping[str, Allowance] = MappingProxyType({}),
 ) -> Iterator[Receipt]:
     """Classify images on the cluster that is connected; a receipt each, as they are finished.
+
+    Args:
+        records: the images.
+        config: what a worker needs to know.
+        workers: how many, and what each has.
+        allowances: what each image may spend, by its id; without end where none is named.
 
     Raises:
         WeightsError: if the model does not load on a worker.
     """
     _quiet()
     tables = [
-        pa.Table.from_pylist([record_to_row(record) for record in part], ROW_SCHEMA)
+        pa.Table.from_pylist(
+            [task_row(record, allowances.get(record.sample_id, ENDLESS)) for record in part],
+            TASK_SCHEMA,
+        )
         for part in _parts(records)
     ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with

@@ -22,11 +22,13 @@ from actors.image_tasks import (
     Broke,
     Concluded,
     Event,
+    Forgone,
     ImageTasks,
     NotRead,
     Opened,
     Pixels,
     Read,
+    Recall,
     Sink,
     Suspected,
     Written,
@@ -36,6 +38,7 @@ from actors.read_pools import WATCH_INTERVAL_S, ReadPools
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
+from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.scheduler import Scheduler
@@ -58,6 +61,7 @@ class Engine:
         config: EngineConfig,
         sink: Sink = lambda _: None,
         admit: Admission = lambda *_: True,
+        recall: Recall = lambda _: None,
     ) -> None:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
@@ -68,6 +72,7 @@ class Engine:
             cache=TileCache(config.cache_bytes),
             sink=sink,
             admit=admit,
+            recall=recall,
             post=self._events.put,
         )
         self._scheduler: Scheduler[Pixels] = Scheduler(config.limits(model))
@@ -90,9 +95,12 @@ class Engine:
         """What goes on; may be asked from any thread."""
         return replace(self._lanes.activity, images=self._scheduler.num_in_flight)
 
-    def submit(self, record: ImageRecord) -> Future[ImageResult]:
-        """Classify an image. The future fails only if the model breaks or the result cannot be written."""
-        job = ImageJob(record, Future())
+    def submit(self, record: ImageRecord, allowance: Allowance = ENDLESS) -> Future[ImageResult]:
+        """Classify an image, within an allowance.
+
+        The future fails only if the model breaks or the result cannot be written.
+        """
+        job = ImageJob(record, Future(), allowance)
         self._events.put(job)
         return job.promise
 
@@ -129,7 +137,7 @@ class Engine:
         for image in self._scheduler.images_to_open():
             job = self._jobs[image]
             job.started_s = time.perf_counter()
-            work = partial(self._tasks.open, image, job.record, self._scheduler.is_alone(image))
+            work = partial(self._tasks.open, image, job, self._scheduler.is_alone(image))
             self._readers.submit(work, Subject(image), job)
         for image, glimpse in self._scheduler.looks_to_read():
             self._start_read(image, glimpse)
@@ -203,7 +211,7 @@ class Engine:
             case Suspected(image):
                 if self._under_way(image):  # else given up meanwhile
                     self._scheduler.must_run_alone(image)
-            case Read() | NotRead():
+            case Read() | NotRead() | Forgone():
                 self._came_back(event)
             case Broke(image, error):
                 self._drop(image, error)
@@ -212,11 +220,13 @@ class Engine:
             case Written():
                 self._written(event)
 
-    def _came_back(self, event: Read | NotRead) -> None:
+    def _came_back(self, event: Read | NotRead | Forgone) -> None:
         if not self._is_awaited(event.image, event.glimpse):
             return
         if isinstance(event, Read):
             self._scheduler.was_read(event.image, event.glimpse, event.pixels)
+        elif isinstance(event, Forgone):
+            self._scheduler.was_forgone(event.image, event.glimpse)
         else:
             self._scheduler.was_not_read(event.image, event.glimpse, event.error)
 

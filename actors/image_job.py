@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.errors import ReadTimeoutError
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult
+from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 
@@ -20,6 +21,8 @@ class ImageJob:
     """The manifest's row."""
     promise: Future[ImageResult]
     """What the caller waits for."""
+    allowance: Allowance = ENDLESS
+    """What its walk may spend."""
     started_s: float = 0.0
     """`time.perf_counter()` when it was opened."""
     walk: ImageWalk | None = None

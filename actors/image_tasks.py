@@ -12,24 +12,29 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageError, TileReadError
+from actors.image_job import ImageJob
+from pipeline.errors import AllowanceSpentError, ImageError, PutOffError, TileReadError
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, conclude
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.place import shown
+from pipeline.walk.allowance import Allowance
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.opening import open_image_walk
+from pipeline.walk.remembered_walk import RememberedWalk, go_on
 from pipeline.walk.walk import LookModel
 from pipeline.walk.walk_plan import WalkPlan
 
 Pixels: TypeAlias = NDArray[np.float32]
 Sink: TypeAlias = Callable[[ImageResult], None]
 """Where results are written before anybody hears of them; runs in a reader's thread."""
-Admission: TypeAlias = Callable[[ImageRecord, bool], bool]
-"""Asked before an image is opened, with whether it is alone; False: it may only be opened alone. Raises `ImageError`
-for an image that may not be opened at all."""
+Admission: TypeAlias = Callable[[ImageRecord, Allowance, bool], bool]
+"""Asked before an image is opened, with what it may spend and whether it is alone; False: it may only be opened alone.
+Raises `ImageError` for an image that may not be opened at all."""
+Recall: TypeAlias = Callable[[str], RememberedWalk | None]
+"""What is known of an image from an earlier walk, by its id; asked for images that may not spend without end."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +71,14 @@ class NotRead:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Forgone:
+    """A look was not taken: what its image may spend does not suffice."""
+
+    image: int
+    glimpse: Glimpse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Broke:
     """The image cannot go on."""
 
@@ -90,7 +103,7 @@ class Written:
     error: Exception | None = None
 
 
-Event: TypeAlias = Opened | Suspected | Read | NotRead | Broke | Concluded | Written
+Event: TypeAlias = Opened | Suspected | Read | NotRead | Forgone | Broke | Concluded | Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,26 +120,45 @@ class ImageTasks:
     """Where results go."""
     admit: Admission
     """Decides whether an image may be opened."""
+    recall: Recall
+    """Knows earlier walks."""
     post: Callable[[Event], None]
     """Tells the engine."""
 
-    def open(self, image: int, record: ImageRecord, is_alone: bool) -> None:
+    def open(self, image: int, job: ImageJob, is_alone: bool) -> None:
         """Open an image and plan its first looks."""
+        record = job.record
         try:
-            if not self.admit(record, is_alone):
+            if not self.admit(record, job.allowance, is_alone):
                 self.post(Suspected(image))
                 return
+            walk = self._opened(record, job.allowance)
+        except Exception as error:  # noqa: BLE001  # becomes the image's row
+            self.post(Broke(image, _told(record, error)))
+        else:
+            self.post(Opened(image, walk))
+
+    def _opened(self, record: ImageRecord, allowance: Allowance) -> ImageWalk:
+        """From its beginning, or from where an earlier walk ended."""
+        earlier = None if allowance.is_endless else self.recall(record.sample_id)
+        try:
             walk = open_image_walk(
                 record,
                 self.plan,
                 combine=self.model.combine,
                 cache=self.cache,
                 score_roots=self.model.score_roots,
+                allowance=allowance,
             )
-        except Exception as error:  # noqa: BLE001  # becomes the image's row
-            self.post(Broke(image, _told(record, error)))
-        else:
-            self.post(Opened(image, walk))
+        except ImageError as error:
+            if earlier is None:
+                raise
+            put_off = PutOffError(f"{error}; what is known of the image stays")
+            put_off.cost = error.cost
+            raise put_off from error
+        if earlier is not None:
+            go_on(walk, earlier)
+        return walk
 
     def read(self, image: int, walk: ImageWalk, glimpse: Glimpse) -> None:
         """Read the pixels of a look."""
@@ -134,6 +166,9 @@ class ImageTasks:
             window = walk.read(glimpse)
         except TileReadError as error:
             self.post(NotRead(image, glimpse, str(error)))
+        except AllowanceSpentError as error:
+            walk.tiles.source.header += error.cost
+            self.post(Forgone(image, glimpse))
         except Exception as error:  # noqa: BLE001  # becomes the image's row
             self.post(Broke(image, _told(walk.record, error, walk.tiles.cost)))
         else:

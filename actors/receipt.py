@@ -16,7 +16,7 @@ class Receipt:
     sample_id: str = ""
     """Which image."""
     status: str = ""
-    """`ok`, `degraded` or `failed`."""
+    """`ok`, `degraded` or `failed`; `put_off`: no row was written, the image comes up again."""
     num_glimpses: int = 0
     """Looks taken."""
     bytes_read: int = 0
@@ -44,7 +44,7 @@ def receipt_of(result: ImageResult) -> Receipt:
     outcome = result.outcome
     if isinstance(outcome, Failure):
         counts = (0, outcome.bytes_read, 0)
-        status = "failed"
+        status = "put_off" if outcome.is_put_off else "failed"
     else:
         counts = (outcome.num_glimpses, outcome.bytes_read, outcome.full_scan_bytes or 0)
         status = outcome.status

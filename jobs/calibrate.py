@@ -14,7 +14,7 @@ from rich.table import Table
 
 from actors.engine_config import EngineConfig
 from actors.model_directory import CONFIG, ModelDirectory, config_to_json, open_model
-from jobs.classify import ClassifyJob, run
+from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError

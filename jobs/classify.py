@@ -8,66 +8,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
-from importlib import metadata
-from platform import python_version
 from typing import Annotated, Any
 
 import typer
 
-from actors.classify_actor import ActorConfig
 from actors.engine_config import EngineConfig
-from actors.model_directory import ModelDirectory, open_model, settings_of
-from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
-from jobs.progress import RunProgress
-from jobs.workers import AS_MANY_AS_FIT, WorkersAsked, parse_workers
-from pipeline.errors import StorageError, UsageError
-from pipeline.images.opening import fingerprint_of
-from pipeline.manifest import Manifest, read_images
-from pipeline.records.output import Output
-from pipeline.records.resume import COLUMNS, Resumption, finished_images, plan_resumption
-from pipeline.records.run import Run, refuse_other_settings, write_run
+from actors.model_directory import open_model
+from jobs.classify_job import ClassifyJob, run
+from jobs.console import err, run_alone, told_plainly
+from jobs.workers import parse_workers
+from pipeline.budget.archive_budget import parse_archive_budget
+from pipeline.errors import UsageError
+from pipeline.manifest import read_images
 from pipeline.records.store.opening import store_at
-from pipeline.records.store.run_store import RunStore
-from pipeline.records.summary import UNTRAINED, Tally, readable_bytes, render_summary
-from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
-from pipeline.storage.fingerprint import Fingerprint
-from pipeline.storage.place import shown
-
-RESUME_THREADS = 32
-"""Images of an earlier run that are looked up at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassifyJob:
-    """Everything that was asked for, checked."""
-
-    manifest: Manifest
-    """The images."""
-    model: ModelDirectory
-    """The model, with the run's changes."""
-    store: RunStore
-    """Where the tables go."""
-    engine: EngineConfig
-    """How much a worker takes on at once."""
-    workers: WorkersAsked = AS_MANY_AS_FIT
-    """Worker processes."""
-    places: AllowedPlaces = EVERYWHERE
-    """Where images may lie."""
-    address: str | None
-    """Ray cluster, or a local one."""
-    arguments: tuple[str, ...]
-    """The command line, for run.json."""
-
-    @property
-    def output(self) -> Output:
-        """The tables."""
-        return Output(self.store, self.model.config.class_names)
+from pipeline.storage.allowed_places import parse_places
 
 
 def classify(
@@ -100,6 +54,13 @@ def classify(
         float | None, typer.Option(help="GPUs of each worker; 0.5: two share one.", min=0)
     ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
+    archive_budget: Annotated[
+        str | None,
+        typer.Option(
+            help="For all images together: 2TB, 100000looks or 90min. Everybody gets a little first, then "
+            "those of whom least is certain."
+        ),
+    ] = None,
     in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 32,
     only_say: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would cost, and do nothing.")
@@ -136,6 +97,7 @@ def classify(
             engine=EngineConfig(images_in_flight=in_flight, read_timeout_s=read_timeout),
             workers=parse_workers(workers, num_cpus=num_cpus, num_gpus=num_gpus),
             places=parse_places(allow_hosts),
+            archive_budget=None if archive_budget is None else parse_archive_budget(archive_budget),
             address=address,
             arguments=("foveate", "classify", *sys.argv[1:])
             if sys.argv[1:2] != ["classify"]
@@ -170,118 +132,6 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
         except ValueError:
             parsed[name] = text
     return parsed
-
-
-def run(job: ClassifyJob) -> int:
-    """Classify what is not classified yet; returns the exit status."""
-    started = time.monotonic()
-    is_trained = job.model.config.trained
-    if not is_trained:
-        err.print(f"WARNING: {UNTRAINED}", style="bold red")
-    resumption = _prepare(job)
-    record = Run(
-        settings=settings_of(job.model),
-        arguments=job.arguments,
-        versions=_versions(),
-        model=shown(job.model.place),
-        is_trained=is_trained,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    write_run(record, job.store)
-    try:
-        _classify(job, resumption)
-    except KeyboardInterrupt:  # SIGTERM, too, while Ray is up
-        _close(job, replace(record, status="interrupted"), resumption, started)
-        err.print("interrupted; run the same command again to go on")
-        return 130
-    tally = _close(job, replace(record, status="finished"), resumption, started)
-    return SOME_FAILED if tally.by_status["failed"] else OK
-
-
-def _prepare(job: ClassifyJob) -> Resumption:
-    """Make the directory ready and find what is left to do."""
-    try:
-        is_resumed = refuse_other_settings(job.store, settings_of(job.model))
-        job.output.prepare()
-    except (OSError, StorageError) as error:
-        raise UsageError(f"--out {job.store.uri}: cannot be written to: {error}") from error
-    if job.manifest.ignored_columns:
-        err.print(f"note: columns without meaning here: {', '.join(job.manifest.ignored_columns)}")
-    written = job.output.read("predictions", list(COLUMNS))
-    finished = finished_images(written)
-    resumption = plan_resumption(
-        job.manifest.records,
-        written["sample_id"].to_pylist(),
-        finished,
-        _fingerprints({one.image_path for one in finished.values()}, job.places).get,
-    )
-    job.output.drop(resumption.to_drop)
-    if is_resumed:
-        err.print(
-            f"resuming: {resumption.num_skipped} of {len(job.manifest.records)} images are done"
-        )
-    return resumption
-
-
-def _fingerprints(paths: Iterable[str], places: AllowedPlaces) -> dict[str, Fingerprint | None]:
-    """Of images as they are now; many at once, for each may wait for a server."""
-    known = sorted(paths)
-    with ThreadPoolExecutor(RESUME_THREADS) as pool:
-        found = pool.map(partial(fingerprint_of, places=places), known)
-        return dict(zip(known, found, strict=True))
-
-
-def _classify(job: ClassifyJob, resumption: Resumption) -> None:
-    if not resumption.to_do:
-        return
-    # Not above: wrong use must be told before Ray is loaded, and quickly.
-    from actors.distribution import classify_on_ray
-    from jobs.cluster import connected, workers_for
-
-    with connected(job.address), RunProgress(len(resumption.to_do), err) as progress:
-        workers = workers_for(job.workers)
-        config = ActorConfig(
-            model=job.model,
-            store=job.store,
-            engine=job.engine,
-            num_threads=int(workers.num_cpus) or 1,
-            places=job.places,
-        )
-        for receipt in classify_on_ray(resumption.to_do, config, workers):
-            progress.add(receipt)
-
-
-def _close(job: ClassifyJob, record: Run, resumption: Resumption, started: float) -> Tally:
-    """Compact the tables, write the summary, and say where everything is."""
-    output = job.output
-    output.compact()
-    tally = Tally.of(output.batches("predictions"), output.class_names)
-    finished = replace(
-        record,
-        seconds=time.monotonic() - started,
-        totals=tally.totals(resumption.num_skipped),
-    )
-    write_run(finished, job.store)
-    job.store.put("summary.md", render_summary(finished, tally).encode())
-    totals = finished.totals
-    out.print(
-        f"{totals.images} images: {totals.ok} ok, {totals.degraded} degraded, "
-        f"{totals.failed} failed; {totals.looks} looks, {readable_bytes(totals.bytes_read)} read "
-        f"of {readable_bytes(totals.full_scan_bytes)}"
-    )
-    out.print(f"tables and summary: {job.store.uri}")
-    return tally
-
-
-def _versions() -> dict[str, str]:
-    names = ("foveate", "ray", "torch", "tifffile", "imagecodecs", "zarr", "numpy", "pyarrow")
-    found = {"python": python_version()}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:  # run from a working directory, not installed
-            found[name] = "not installed"
-    return found
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import typer
 
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from jobs.classify import ClassifyJob, run
+from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, out, run_alone, told_plainly
 from jobs.make_benchmark import write_archive
 from pipeline.manifest import read_images

@@ -15,8 +15,8 @@ from pipeline.records.summary import readable_bytes
 class RunProgress(ProgressLine):
     """Images done, time left, images/s, looks/s, bytes read and saved."""
 
-    def __init__(self, total: int, console: Console) -> None:
-        super().__init__("classify", total, MofNCompleteColumn(), console)
+    def __init__(self, total: int, console: Console, title: str = "classify") -> None:
+        super().__init__(title, total, MofNCompleteColumn(), console)
         self._started_s = time.monotonic()
         self._num_images = self._num_looks = self._bytes_read = self._full_bytes = 0
 

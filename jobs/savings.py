@@ -11,7 +11,8 @@ import typer
 
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from jobs.classify import ClassifyJob, parse_changes
+from jobs.classify import parse_changes
+from jobs.classify_job import ClassifyJob
 from jobs.console import run_alone, told_plainly
 from jobs.costs import write_costs
 from jobs.dry_run import dry_run

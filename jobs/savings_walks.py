@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.model_directory import ModelDirectory
-from jobs.classify import ClassifyJob, run
+from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out
 from pipeline.errors import ImageError
 from pipeline.images.foreground import ForegroundKind

@@ -12,6 +12,8 @@ FoveateError
         ImageMismatchError      a good image that this model is not made for
         NothingToSeeError       no tissue and no valid data
         ImageChangedError       not the file any more that was opened
+        AllowanceSpentError     its share of the archive's budget does not suffice
+        PutOffError             it may not be taken up now; no row, it comes up again
     TileReadError               one stored tile cannot be read; the walk goes around it
         ReadTimeoutError        the storage did not answer in time
     StorageError                a disk or server does not give its bytes; becomes one of the two above
@@ -75,6 +77,14 @@ class NothingToSeeError(ImageError):
 
 class ImageChangedError(ImageError):
     """The file changed while it was read."""
+
+
+class AllowanceSpentError(ImageError):
+    """An image's share of the archive's budget does not suffice for what was wanted of it."""
+
+
+class PutOffError(ImageError):
+    """An image may not be taken up in this pass over the archive; whatever was known of it stays."""
 
 
 class TileReadError(FoveateError):

@@ -24,6 +24,7 @@ FLOORS = (
     "ingest",
     "walk",
     "records",
+    "budget",
     "savings",
     "costs",
     "exports",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import FoveateError
+from pipeline.errors import AllowanceSpentError, FoveateError
 from pipeline.images.contents import START_BYTES
 from pipeline.images.layered_source import LayeredSource, fits
 from pipeline.images.masked_source import MaskedSource
@@ -16,6 +16,8 @@ from pipeline.images.source import Source
 from pipeline.storage.byte_range import ByteRange
 from pipeline.storage.disk import DiskStorage
 from pipeline.storage.fingerprint import Fingerprint, together
+from pipeline.storage.metered_storage import metered
+from pipeline.storage.purse import Purse
 
 _OVERVIEWS, _MASK = ".ovr", ".msk"
 
@@ -37,10 +39,14 @@ def fingerprint_of_files(paths: Sequence[Path]) -> Fingerprint:
     return parts[0] if len(parts) == 1 else together(*parts)
 
 
-def with_companions(source: Source, path: Path) -> Source:
-    """The image with its overviews and its mask. A companion that is none, or does not fit, is left alone."""
+def with_companions(source: Source, path: Path, purse: Purse) -> Source:
+    """The image with its overviews and its mask. A companion that is none, or does not fit, is left alone.
+
+    Raises:
+        AllowanceSpentError: if the purse does not suffice for a companion.
+    """
     for beside in companions(path):
-        other = _opened(beside)
+        other = _opened(beside, purse)
         if other is None:
             continue
         if beside.suffix == _OVERVIEWS and fits(source.pyramid, other.pyramid):
@@ -60,12 +66,14 @@ def _is_mask_of(image: Source, mask: Source) -> bool:
     return is_alike and len(mask.pyramid.bands) == 1 and "alpha" not in image.pyramid.bands
 
 
-def _opened(path: Path) -> Source | None:
+def _opened(path: Path, purse: Purse) -> Source | None:
     from pipeline.images.tiff.source import TiffSource  # not above: a driver opens no image
 
     try:
-        storage = DiskStorage(path)
+        storage = metered(DiskStorage(path), purse)
         [start] = storage.fetch([ByteRange(count=START_BYTES, is_clipped=True)])
         return TiffSource(str(path), storage, start)
+    except AllowanceSpentError:
+        raise
     except (FoveateError, OSError):
         return None

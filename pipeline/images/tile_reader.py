@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
@@ -75,6 +75,17 @@ class TileReader:
         """Tiles that could not be read, and why."""
         with self._lock:
             return {key: failed.error for key, failed in self._failures.items()}
+
+    def take_over(
+        self, costs: Mapping[TileKey, Acquisition], failures: Mapping[TileKey, str]
+    ) -> None:
+        """Count what an earlier reading of the same image cost, and do not ask again for tiles that failed in it."""
+        with self._lock:
+            for key, cost in costs.items():
+                known = self._acquisitions.get(key)
+                self._acquisitions[key] = cost if known is None else known + cost
+            for key, text in failures.items():
+                self._failures[key] = FailedTile(key, TileReadError(text), is_final=True)
 
     def abandon(self, error: TileReadError) -> None:
         """Count every tile that is being read right now as failed; storage does not answer for it."""

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageError
+from pipeline.errors import AllowanceSpentError, ImageError, PutOffError
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
@@ -21,6 +21,7 @@ from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
+from pipeline.walk.remembered_walk import RememberedWalk, remembered
 from pipeline.walk.traversal import Combine
 
 Status: TypeAlias = Literal["ok", "degraded", "failed"]
@@ -71,6 +72,10 @@ class Failure:
     """Time spent on it."""
     bytes_read: int = 0
     """Bytes transferred before that was known."""
+    stop_reason: str | None = None
+    """`archive_budget`: its share was spent before a first look, and more would do."""
+    is_put_off: bool = False
+    """True: it was not taken up at all, and gets no row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +112,22 @@ class ImageResult:
     """Its costs: header, then levels."""
     pyramid: Pyramid | None = None
     """What the image is, if it could be opened."""
+    walk: RememberedWalk | None = None
+    """What is known of it, where its walk ended only for what it may spend and may be taken up again."""
 
 
 def failed(record: ImageRecord, error: BaseException, seconds: float) -> ImageResult:
     """The result of an image that could not be classified."""
     text = str(error) or type(error).__name__
     cost = error.cost if isinstance(error, ImageError) else Acquisition()
-    failure = Failure(record=record, error=text, seconds=seconds, bytes_read=cost.transferred_bytes)
+    failure = Failure(
+        record=record,
+        error=text,
+        seconds=seconds,
+        bytes_read=cost.transferred_bytes,
+        stop_reason="archive_budget" if isinstance(error, AllowanceSpentError) else None,
+        is_put_off=isinstance(error, PutOffError),
+    )
     return ImageResult(outcome=failure, ledger=(header_cost(cost),) if cost.num_requests else ())
 
 
@@ -124,7 +138,9 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
     ledger = level_costs(source, acquisitions, _boxes(image))
     if not looks:
         failure = _nothing_seen(image, time.perf_counter() - started_s)
-        return ImageResult(outcome=failure, ledger=ledger, pyramid=image.pyramid)
+        return ImageResult(
+            outcome=failure, ledger=ledger, pyramid=image.pyramid, walk=_to_go_on(image)
+        )
     so_far = combine(np.stack([look.kept for look in looks]))  # (L, K)
     return ImageResult(
         outcome=Prediction(
@@ -145,6 +161,7 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
         glimpses=_glimpse_rows(image, so_far, acquisitions),
         ledger=ledger,
         pyramid=image.pyramid,
+        walk=_to_go_on(image),
     )
 
 
@@ -155,14 +172,24 @@ def _boxes(image: ImageWalk) -> dict[int, list[Region]]:
     return boxes
 
 
+def _to_go_on(image: ImageWalk) -> RememberedWalk | None:
+    return remembered(image) if image.traversal.stop_reason == "archive_budget" else None
+
+
 def _nothing_seen(image: ImageWalk, seconds: float) -> Failure:
     errors = [look.error for look in image.traversal.failed_looks]
     reason = errors[0] if errors else "there was nothing to look at"
+    is_spent = image.traversal.stop_reason == "archive_budget"
+    if is_spent:
+        reason = (
+            "its share of the archive's budget was spent; give the archive more, or fewer images"
+        )
     return Failure(
         record=image.record,
         bytes_read=image.tiles.cost.transferred_bytes,
         error=f"{image.record.image_path}: no look could be taken: {reason}",
         seconds=seconds,
+        stop_reason="archive_budget" if is_spent else None,
     )
 
 

@@ -39,6 +39,21 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """Of an archive's budget."""
+
+    amount: int
+    """How much there was."""
+    unit: str
+    """Of what: `looks`, `bytes` or `seconds`."""
+    spent: int
+    """How much of it was spent, or was with a process that died."""
+
+    def __str__(self) -> str:
+        return f"{self.spent:,} of {self.amount:,} {self.unit} spent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run into a directory."""
 
@@ -60,6 +75,8 @@ class Run:
     """Wall time."""
     totals: Totals = field(default_factory=Totals)
     """What came of it."""
+    archive_budget: Spending | None = None
+    """What all images together could cost, where that was bounded, and what they did."""
     schema_version: int = SCHEMA_VERSION
     """Of this file and the tables."""
 

@@ -129,6 +129,8 @@ def _facts(run: Run, tally: Tally) -> list[str]:
     if tally.labelled:
         accuracy = f"{tally.correct / tally.labelled:.1%} of {tally.labelled} labelled images"
         facts.insert(1, ("accuracy", accuracy))
+    if run.archive_budget is not None:
+        facts.append(("archive budget", str(run.archive_budget)))
     return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts)]
 
 

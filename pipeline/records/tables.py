@@ -135,6 +135,7 @@ def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> d
         "split": outcome.record.split,
         "num_glimpses": 0,
         "bytes_read": outcome.bytes_read,
+        "stop_reason": outcome.stop_reason,
     }
     if isinstance(outcome, Failure):
         return row
@@ -146,7 +147,6 @@ def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> d
         "label": class_names[outcome.class_index],
         "confidence": probabilities[outcome.class_index],
         "num_glimpses": outcome.num_glimpses,
-        "stop_reason": outcome.stop_reason,
         "full_scan_bytes": outcome.full_scan_bytes,
         "height_px": outcome.height_px,
         "width_px": outcome.width_px,

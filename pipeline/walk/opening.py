@@ -8,13 +8,15 @@ from pathlib import Path
 
 from pipeline.errors import ImageError
 from pipeline.images.foreground import find_foreground, read_mask
-from pipeline.images.input_spec import BandFit, fit_bands
+from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
-from pipeline.images.source import Source
+from pipeline.images.pyramid import Pyramid
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
 from pipeline.manifest import ImageRecord
+from pipeline.storage.purse import Purse
+from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.candidates import CandidateRule, Explore
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse
@@ -33,56 +35,32 @@ def open_image_walk(
     cache: TileCache,
     score_roots: ScoreRoots = unscored,
     explore: Explore | None = None,
+    allowance: Allowance = ENDLESS,
 ) -> ImageWalk:
     """Open an image and plan its first looks; training explores.
 
     Raises:
         ImageError: if the image cannot be opened, does not fit the model, or shows nothing.
     """
-    source = open_source(record.image_path, plan.places)
-    try:
-        return walk_of(
-            source,
-            record,
-            plan,
-            combine=combine,
-            cache=cache,
-            score_roots=score_roots,
-            explore=explore,
-        )
-    except BaseException:
-        source.close()
-        raise
-
-
-def walk_of(
-    source: Source,
-    record: ImageRecord,
-    plan: WalkPlan,
-    *,
-    combine: Combine,
-    cache: TileCache,
-    score_roots: ScoreRoots = unscored,
-    explore: Explore | None = None,
-) -> ImageWalk:
-    """Plan the first looks at an image that is open already. Raises as `open_image_walk`."""
-    pyramid = described(source.pyramid, record)
+    source = open_source(record.image_path, plan.places, Purse(allowance.num_bytes))
     tiles = TileReader(source, cache)
     try:
-        windows = _windows(tiles, plan, fit_bands(plan.spec, pyramid))
-        geometry = geometry_of(pyramid, plan)
-        first = _first_looks(record, plan, geometry, windows, score_roots)
-    except ImageError as error:
-        error.cost = tiles.cost
+        windows, first = _looked_around(tiles, record, plan, score_roots)
+    except BaseException as error:
+        if isinstance(error, ImageError):
+            error.cost = tiles.cost
+        tiles.close()
         raise
-    candidates = _candidates(record, plan, geometry, explore)
+    candidates = _candidates(record, plan, source.pyramid, explore)
+    pyramid = described(source.pyramid, record)
     traversal = Traversal(
         plan.walk,
-        geometry,
+        geometry_of(pyramid, plan),
         first.certain,
         combine,
         candidates=candidates,
         open_roots=candidates.of_roots(first.open) if plan.walk.chooses_roots else (),
+        allowance=allowance,
     )
     return ImageWalk(
         record=record,
@@ -107,22 +85,28 @@ class _FirstLooks:
     """What an overview said of those."""
 
 
-def _first_looks(
-    record: ImageRecord,
-    plan: WalkPlan,
-    geometry: Geometry,
-    windows: WindowReader,
-    score_roots: ScoreRoots,
-) -> _FirstLooks:
+def _looked_around(
+    tiles: TileReader, record: ImageRecord, plan: WalkPlan, score_roots: ScoreRoots
+) -> tuple[WindowReader, _FirstLooks]:
+    """How the image is shown to the model, and where a walk of it may begin."""
+    pyramid = described(tiles.source.pyramid, record)
+    spec = plan.spec
+    windows = WindowReader(
+        tiles=tiles,
+        fit=fit_bands(spec, pyramid),
+        base_px=spec.base_px,
+        background=spec.background,
+    )
+    geometry = geometry_of(pyramid, plan)
     roots = _roots(record, plan, geometry, windows)
     if not plan.walk.chooses_roots:
-        return _FirstLooks(certain=roots)
+        return windows, _FirstLooks(certain=roots)
     if plan.walk.proposals != "model":  # chance and distance score them without reading
-        return _FirstLooks(certain=iter(()), open=tuple(roots))
+        return windows, _FirstLooks(certain=iter(()), open=tuple(roots))
     overviews = replace(windows, base_px=plan.walk.overview_px)
     shape = root_grid_shape(plan.walk, geometry)
     scan = scan_roots(tuple(roots), shape, overviews, score_roots)
-    return _FirstLooks(certain=iter(()), open=scan.roots, scan=scan)
+    return windows, _FirstLooks(certain=iter(()), open=scan.roots, scan=scan)
 
 
 def _roots(
@@ -137,19 +121,13 @@ def _roots(
     return plan_roots(plan.walk, geometry, found, pyramid.uri)
 
 
-def _windows(tiles: TileReader, plan: WalkPlan, fit: BandFit) -> WindowReader:
-    return WindowReader(
-        tiles=tiles, fit=fit, base_px=plan.spec.base_px, background=plan.spec.background
-    )
-
-
 def _candidates(
-    record: ImageRecord, plan: WalkPlan, geometry: Geometry, explore: Explore | None
+    record: ImageRecord, plan: WalkPlan, pyramid: Pyramid, explore: Explore | None
 ) -> CandidateRule:
     return CandidateRule(
         proposals=plan.walk.proposals,
         score=plan.walk.score,
         name=record.sample_id,
-        image_px=(geometry.height, geometry.width),
+        image_px=(pyramid.height, pyramid.width),
         explore=explore,
     )

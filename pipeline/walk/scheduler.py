@@ -142,6 +142,12 @@ class Scheduler(Generic[PixelsT]):
         if image in self._walking:
             self._walking[image].fail(glimpse, error)
 
+    def was_forgone(self, image: int, glimpse: Glimpse) -> None:
+        """A look was not taken: its image may not spend as much."""
+        self._num_reading -= 1
+        if image in self._walking:
+            self._walking[image].forgo(glimpse)
+
     def was_given_up(self) -> None:
         """A look of a dropped image is out, and nobody waits for it any more."""
         self._num_reading -= 1

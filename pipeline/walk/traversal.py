@@ -1,14 +1,15 @@
 """The walk of one image as a state machine: propose looks, take what was seen, know when to stop.
 
-No pixels, no clock, no network: it can be tested on paper. Looks are proposed in waves; a wave is decided
-only when all looks of the one before are back, and then in the order of its choosing, so the order in which
-looks come back changes nothing. Waves nest: a walk with a smaller budget takes the first looks of a larger one.
+No pixels, no network, no clock but that of an allowance: it can be tested on paper. Looks are proposed in waves; a
+wave is decided only when all looks of the one before are back, and then in the order of its choosing, so the order
+in which looks come back changes nothing. Waves nest: a walk with a smaller budget takes the first looks of a larger
+one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Literal, TypeAlias
 
@@ -16,15 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.images.region import Region
+from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.candidates import CandidateRule
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.look import FailedLook, Look
 from pipeline.walk.overlap import ChosenRegions
 from pipeline.walk.selection import selection_for
 
-StopReason: TypeAlias = Literal["budget", "confident", "complete", "failed_reads"]
-"""`complete`: no cell is left to look at."""
+StopReason: TypeAlias = Literal["budget", "confident", "complete", "failed_reads", "archive_budget"]
+"""`complete`: no cell is left to look at. `archive_budget`: its share of the archive's budget is spent."""
 Combine: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 """(L, R) kept of the looks so far to (L, K) class probabilities after each of them."""
 
@@ -32,28 +35,6 @@ MAX_FAILED_LOOKS = 8
 """A walk gives up after so many unreadable looks; each may have cost a timeout. A full scan goes on."""
 ROOT_WAVE = 4096
 """Roots proposed at once; bounds what a full scan holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Look:
-    """A look that was taken, in the order of the walk."""
-
-    glimpse: Glimpse
-    """Where, and why there."""
-    kept: NDArray[np.float32]
-    """(R,) what the aggregation keeps of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedLook:
-    """A look that could not be read."""
-
-    glimpse: Glimpse
-    """Where, and why there."""
-    after: int
-    """Number of good looks decided before it."""
-    error: str
-    """What went wrong."""
 
 
 class Traversal:
@@ -66,6 +47,7 @@ class Traversal:
         combine: what the looks so far say.
         candidates: scores the cells of a look.
         open_roots: further roots with scores, which the rule of selection may choose or not.
+        allowance: bounds beside the walk's own budget.
     """
 
     def __init__(
@@ -77,9 +59,11 @@ class Traversal:
         *,
         candidates: CandidateRule,
         open_roots: Sequence[Glimpse] = (),
+        allowance: Allowance = ENDLESS,
     ) -> None:
         self.looks: list[Look] = []
         self.failed_looks: list[FailedLook] = []
+        self.seen: dict[Position, Observation] = {}  # kept where the walk may be taken up again
         self.stop_reason: StopReason | None = None
         self._config = config
         self._geometry = geometry
@@ -91,12 +75,23 @@ class Traversal:
         self._chosen = ChosenRegions(config.overlaps)
         self._wave: list[Glimpse] = []
         self._num_proposed = 0
-        self._seen: dict[Position, Observation] = {}
+        self._answers: dict[Position, Observation] = {}
         self._failed: dict[Position, str] = {}
+        self._allowance = allowance
+        self._known: Mapping[Position, Observation | str] = {}
+        self._forgone: set[Position] = set()
 
     def start_within(self, region: Region) -> None:
         """Let `region` (level-0 pixels) stand for the whole image; before the first look."""
         self._roots = (replace(root, region=region) for root in self._roots)
+
+    def go_on_from(self, known: Mapping[Position, Observation | str]) -> None:
+        """Before the first look: do not take looks again that an earlier walk took.
+
+        Args:
+            known: what was seen there, or the error.
+        """
+        self._known = known
 
     @property
     def is_finished(self) -> bool:
@@ -105,19 +100,38 @@ class Traversal:
 
     def propose(self, max_count: int) -> list[Glimpse]:
         """At most `max_count` looks to take now; none while others of the wave are still out, or at the end."""
-        if self._num_proposed == len(self._wave) and not self._num_out:
-            self._decide()
-        first = self._num_proposed
-        self._num_proposed = min(len(self._wave), first + max_count)
-        return self._wave[first : self._num_proposed]
+        while True:
+            if self._num_proposed == len(self._wave) and not self._num_out:
+                self._decide()
+            first = self._num_proposed
+            self._num_proposed = min(len(self._wave), first + max_count)
+            proposed = self._wave[first : self._num_proposed]
+            unknown = [glimpse for glimpse in proposed if not self._recall(glimpse)]
+            if unknown or not proposed:
+                return unknown
+
+    def _recall(self, glimpse: Glimpse) -> bool:
+        """Take what an earlier walk saw there, if it did."""
+        found = self._known.get(glimpse.position)
+        if isinstance(found, Observation):
+            self.observe(glimpse, found)
+        elif found is not None:
+            self.fail(glimpse, found)
+        return found is not None
 
     def observe(self, glimpse: Glimpse, observation: Observation) -> None:
         """Take what the model said of a proposed look."""
-        self._seen[glimpse.position] = observation
+        self._answers[glimpse.position] = observation
+        if not self._allowance.is_endless:
+            self.seen[glimpse.position] = observation
 
     def fail(self, glimpse: Glimpse, error: str) -> None:
         """A proposed look could not be read; the walk goes around it."""
         self._failed[glimpse.position] = error
+
+    def forgo(self, glimpse: Glimpse) -> None:
+        """A proposed look was not taken, for the allowance does not suffice; the walk ends with its wave."""
+        self._forgone.add(glimpse.position)
 
     @property
     def num_cells_per_side(self) -> int:
@@ -130,7 +144,7 @@ class Traversal:
 
     @property
     def _num_out(self) -> int:
-        return self._num_proposed - len(self._seen) - len(self._failed)
+        return self._num_proposed - len(self._answers) - len(self._failed) - len(self._forgone)
 
     def _decide(self) -> None:
         """Take stock of the finished wave and form the next one, or stop."""
@@ -146,17 +160,19 @@ class Traversal:
 
     def _absorb_wave(self) -> None:
         for glimpse in self._wave:
+            if glimpse.position in self._forgone:
+                continue
             if glimpse.position in self._failed:
                 self._absorb_failure(glimpse, self._failed[glimpse.position])
                 continue
-            observation = self._seen[glimpse.position]
+            observation = self._answers[glimpse.position]
             self.looks.append(Look(glimpse=glimpse, kept=observation.kept))
             if self._geometry.has_cells(glimpse):
                 self._selection.add(
                     self._candidates.of(glimpse, self._geometry.cells(glimpse), observation)
                 )
         self._wave, self._num_proposed = [], 0
-        self._seen.clear()
+        self._answers.clear()
         self._failed.clear()
 
     def _absorb_failure(self, glimpse: Glimpse, error: str) -> None:
@@ -169,7 +185,15 @@ class Traversal:
             return "budget"
         if not is_scan and len(self.failed_looks) >= MAX_FAILED_LOOKS:
             return "failed_reads"
-        return "confident" if self._is_sure() else None
+        if self._is_sure():
+            return "confident"
+        return "archive_budget" if self._may_not_go_on else None
+
+    @property
+    def _may_not_go_on(self) -> bool:
+        looks = self._allowance.looks
+        is_spent = looks is not None and len(self.looks) >= looks
+        return is_spent or bool(self._forgone) or self._allowance.is_over
 
     def _is_sure(self) -> bool:
         stop_at, rule = self._config.stop_at, self._config.stop_rule
@@ -180,8 +204,8 @@ class Traversal:
         return float(self._combine(kept)[-1].max()) >= needed
 
     def _next_wave(self) -> list[Glimpse]:
-        budget = self._config.budget
-        left = None if budget is None else budget - len(self.looks)
+        bounds = [one for one in (self._config.budget, self._allowance.looks) if one is not None]
+        left = min(bounds) - len(self.looks) if bounds else None
         roots = list(islice(self._roots, ROOT_WAVE if left is None else min(ROOT_WAVE, left)))
         for root in roots:
             self._chosen.add(root.region, root.position.depth)

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import TileReadError
+from pipeline.errors import AllowanceSpentError, TileReadError
 from pipeline.walk.glimpse import Glimpse, Observation, Position
 from pipeline.walk.image_walk import ImageWalk
 
@@ -58,6 +58,10 @@ def _take_look(image: ImageWalk, glimpse: Glimpse, model: LookModel) -> None:
         window = image.read(glimpse)
     except TileReadError as error:
         image.traversal.fail(glimpse, str(error))
+        return
+    except AllowanceSpentError as error:
+        image.tiles.source.header += error.cost
+        image.traversal.forgo(glimpse)
         return
     [observation] = model.look([window.pixels], [glimpse.position])
     image.traversal.observe(glimpse, observation)

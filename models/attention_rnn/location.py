@@ -12,13 +12,15 @@ from models.features import Features
 
 BLOCK_GAMMA = 2
 """Side of a block of cells: the paper's better one."""
+FIRST_GAIN, FIRST_BIAS = 5.0, -4.0
+"""Where logits start: nearly all cells are worth nothing, and a little more or less in the map is much."""
 
 
 class RecurrentLocation(nn.Module):
-    """The values of AttentionRNN over the map of cells; each depth has one of its own.
+    """AttentionRNN over the map of cells, as logits; each depth has one of its own.
 
-    In training the values are drawn from their distributions, so that they explore (ARNN~); afterwards they are the
-    means.
+    Its means are small numbers around 0, while most cells are worth nothing: a learned gain and bias stand between.
+    Its standard deviations are not used: a walk explores by its own rule, and drawn values never learned to point.
 
     Args:
         cell_channels: D' of the cells.
@@ -39,24 +41,25 @@ class RecurrentLocation(nn.Module):
         self.attentions = nn.ModuleList(
             _attention(cell_channels, hidden_channels, gamma) for _ in range(num_depths)
         )
+        self.gain = nn.Parameter(torch.full((num_depths,), FIRST_GAIN))
+        self.bias = nn.Parameter(torch.full((num_depths,), FIRST_BIAS))
 
     def forward(self, features: Features) -> Tensor:
         """(B, G) logits of the cells, row by row. In training looks come sorted by depth."""
         depths = features.depths.clamp(max=len(self.attentions) - 1)
         if self.training:
             parts = parts_by_depth(features.cells, depths, len(self.attentions))
-            return torch.cat([_values(self.attentions[depth], part) for depth, part in parts])
+            return torch.cat([self._logits(depth, part) for depth, part in parts])
         # All depths for all looks: work of one shape, so an answer does not depend on the others of its batch.
-        every = torch.stack([_values(one, features.cells) for one in self.attentions])  # (D, B, G)
-        return every[depths, torch.arange(len(depths), device=depths.device)]
+        every = torch.stack([self._logits(d, features.cells) for d in range(len(self.attentions))])
+        return every[depths, torch.arange(len(depths), device=depths.device)]  # of (D, B, G)
+
+    def _logits(self, depth: int, cells: Tensor) -> Tensor:
+        """(B, D', n, n) cells to (B, G)."""
+        found: AttentionMap = self.attentions[depth](cells)  # (B, 1, n, n)
+        return self.bias[depth] + self.gain[depth] * found.values.flatten(1)
 
 
 def _attention(cell_channels: int, hidden_channels: int, gamma: int) -> nn.Module:
-    inner = AttentionRNN(cell_channels, hidden_channels=hidden_channels, sampled=True)
+    inner = AttentionRNN(cell_channels, hidden_channels=hidden_channels)
     return inner if gamma == 1 else BlockAttentionRNN(cell_channels, gamma=gamma, inner=inner)
-
-
-def _values(attention: nn.Module, cells: Tensor) -> Tensor:
-    """(B, D', n, n) cells to (B, G) values."""
-    found: AttentionMap = attention(cells)  # (B, 1, n, n)
-    return found.values.flatten(1)

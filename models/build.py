@@ -8,20 +8,19 @@ import torch
 from torch import nn
 
 from models import bagnet, small
-from models.aggregation import Aggregation, MeanAggregation
+from models.aggregation import Aggregation
 from models.architecture import architecture_named
 from models.attention_rnn.location import BLOCK_GAMMA, RecurrentLocation
 from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.depth_location import DepthLocation
 from models.errors import ModelError
-from models.evidence import EvidenceAggregation
 from models.initialisation import Scheme, initialise
 from models.location import ContextLocation
 from models.network_config import NetworkConfig
+from models.pooling import pooling_of
 from models.positional_encoding import AddedEncoding, ConcatenatedEncoding
 from models.root_scorer import RootScorer
 from models.tnet import TNet
-from models.weighting import WeightedAggregation
 
 PAPER = NetworkConfig()
 _SCHEMES: dict[str, Scheme] = {
@@ -204,10 +203,4 @@ def _aggregation(
     rate = dropout if network.dropout is None else network.dropout
     linear = nn.Linear(num_features, num_classes)
     classification = nn.Sequential(nn.Dropout(rate), linear) if rate else linear
-    if network.aggregation == "weighting":
-        return WeightedAggregation(classification, num_features=num_features)
-    if network.aggregation == "evidence":
-        return EvidenceAggregation(
-            classification, num_classes=num_classes, num_depths=network.num_depths
-        )
-    return MeanAggregation(classification)
+    return pooling_of(network, classification, num_features, num_classes)

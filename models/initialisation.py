@@ -11,7 +11,7 @@ from torch import nn
 from models.attention_rnn.diagonal_lstm import DiagonalLSTM
 from models.depth_layers import DepthConv2d, DepthLinear
 from models.location import Coordinates
-from models.weighting import WeightedAggregation
+from models.weighting import SqueezeScore
 
 Scheme: TypeAlias = Literal["glorot", "fan_out", "fan_in"]
 Filled: TypeAlias = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
@@ -41,7 +41,7 @@ def initialise(model: nn.Module, *, seed: int, scheme: Scheme) -> None:
             if isinstance(module, Coordinates):  # they start as the coordinates themselves
                 nn.init.ones_(module.y.weight)
                 nn.init.ones_(module.x.weight)
-            if isinstance(module, WeightedAggregation):
+            if isinstance(module, SqueezeScore):
                 module.start_as_mean()
 
 

@@ -19,8 +19,18 @@ class NetworkConfig:
     cell_scores: Literal["unit_softmax", "temperature_softmax", "independent"] = "unit_softmax"
     """Logits of unit length through a softmax (the paper); the same with a learned temperature; or every cell for
     itself, the log-probability that a look there tells something."""
-    aggregation: Literal["mean", "weighting", "evidence"] = "mean"
-    """Mean feature (the paper); mean with learned weights; or a clipped sum of log-odds."""
+    aggregation: Literal[
+        "mean",
+        "weighting",
+        "evidence",
+        "attention_pc",
+        "attention_dp",
+        "attention_gated",
+        "class_token",
+        "saol",
+    ] = "mean"
+    """Mean feature (the paper); mean with learned weights; a clipped sum of log-odds; or what other papers on attention
+    pool with: see docs/models.md."""
     num_depths: int = 3
     """Depths with parameters of their own, where a network has such; deeper looks use the last ones."""
     input_mean: float = 0.5

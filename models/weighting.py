@@ -1,6 +1,13 @@
-"""A mean whose weights are learned (what the paper lists as future work; its authors' later code does it)."""
+"""A mean whose weights are learned: scores of looks, a softmax over them, in the forms that the literature has.
+
+`SqueezeScore` is what TNet's authors use in later code; `LinearScore` is the parametrised compatibility of Learn to Pay
+Attention (equation 2), whose global part cancels under the softmax; `GatedScore` is that of attention-based multiple
+instance learning (Ilse et al., 2018).
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,18 +16,18 @@ from torch.nn import functional as F
 from models.aggregation import Aggregation
 
 _SQUEEZE = 4
+_TINY = 1e-12
 
 
-class WeightedAggregation(Aggregation):
-    """The class probabilities of a weighted mean feature; weights are a softmax over the looks. Starts as the mean.
+class SqueezeScore(nn.Module):
+    """A linear score of features that were gated channel by channel. Starts without a preference.
 
     Args:
-        classification: (B, D) to (B, K) logits.
         num_features: D.
     """
 
-    def __init__(self, classification: nn.Module, *, num_features: int) -> None:
-        super().__init__(classification)
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
         self.squeeze = nn.Linear(num_features, num_features // _SQUEEZE)
         self.excite = nn.Linear(num_features // _SQUEEZE, num_features)
         self.weight = nn.Linear(num_features, 1)
@@ -30,26 +37,96 @@ class WeightedAggregation(Aggregation):
         nn.init.zeros_(self.weight.weight)
         nn.init.zeros_(self.weight.bias)
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
-        """(B, D) to (B, K + 1): logits, and the logarithm of the weight."""
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) to (B, 1)."""
         gate = self.excite(F.silu(self.squeeze(features))).sigmoid()  # (B, D)
-        weight = self.weight(features * gate)  # (B, 1)
-        return torch.cat([self.classification(features), weight], dim=1)
+        score: Tensor = self.weight(features * gate)
+        return score
+
+
+class LinearScore(nn.Linear):
+    """(B, D) to (B, 1): what is objectlike in general.
+
+    Args:
+        num_features: D.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features, 1)
+
+
+class GatedScore(nn.Module):
+    """w (tanh(V f) * sigmoid(U f)).
+
+    Args:
+        num_features: D.
+    """
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        hidden = num_features // 2
+        self.value, self.gate = (nn.Linear(num_features, hidden) for _ in range(2))
+        self.weight = nn.Linear(hidden, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) to (B, 1)."""
+        score: Tensor = self.weight(self.value(features).tanh() * self.gate(features).sigmoid())
+        return score
+
+
+class WeightedAggregation(Aggregation):
+    """A weighted mean over the looks; weights are a softmax of scores.
+
+    Args:
+        classification: (B, D) to (B, K) logits.
+        score: (B, D) to (B, 1).
+        mixes: `features`: the class probabilities of the mean feature. `probabilities`: the mean of the looks' class
+            probabilities, as in a spatially attentive output layer (SAOL).
+    """
+
+    def __init__(
+        self,
+        classification: nn.Module,
+        score: nn.Module,
+        *,
+        mixes: Literal["features", "probabilities"] = "features",
+    ) -> None:
+        super().__init__(classification)
+        self.score = score
+        self._mixes = mixes
+
+    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+        """(B, D) to (B, K + 1): logits, and the score."""
+        return torch.cat([self.classification(features), self.score(features)], dim=1)
 
     def combine(self, kept: Tensor) -> Tensor:
         """(L, K + 1) to (L, K) probabilities after each look."""
-        logits, weight = kept[:, :-1].to(torch.float64), kept[:, -1:].to(torch.float64)
-        share = (weight - weight.max()).exp()  # (L, 1)
-        means = (share * logits).cumsum(dim=0) / share.cumsum(dim=0)  # (L, K)
-        return means.softmax(dim=1)
+        score = kept[:, -1:].to(torch.float64)
+        share = (score - score.max()).exp()  # (L, 1)
+        values = self._values(kept.to(torch.float64))
+        means = (share * values).cumsum(dim=0) / share.cumsum(dim=0)  # (L, K)
+        return means.softmax(dim=1) if self._mixes == "features" else means
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + 1) to (N, K) log-probabilities."""
-        logits, weight = kept[:, :-1], kept[:, -1]
-        largest = weight.detach().new_full((num_images,), -torch.inf)
-        largest = largest.scatter_reduce(0, image_of, weight.detach(), "amax")
-        share = (weight - largest[image_of]).exp()  # (M,)
-        total = share.new_zeros(num_images).index_add(0, image_of, share)
-        sums = logits.new_zeros((num_images, logits.shape[1]))
-        sums = sums.index_add(0, image_of, logits * share[:, None])
-        return F.log_softmax(sums / total[:, None], dim=1)
+        share = shares(kept[:, -1], image_of, num_images)
+        values = self._values(kept)
+        means = values.new_zeros((num_images, values.shape[1]))
+        means = means.index_add(0, image_of, values * share[:, None])
+        if self._mixes == "features":
+            return F.log_softmax(means, dim=1)
+        return means.clamp_min(_TINY).log()
+
+    def _values(self, kept: Tensor) -> Tensor:
+        """(L, K) what the mean is taken of."""
+        logits = kept[:, :-1]
+        return logits if self._mixes == "features" else logits.softmax(dim=1)
+
+
+def shares(scores: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+    """(M,) a softmax of scores (M,) among the looks of the same image."""
+    largest = scores.detach().new_full((num_images,), -torch.inf)
+    largest = largest.scatter_reduce(0, image_of, scores.detach(), "amax")
+    powers = (scores - largest[image_of]).exp()
+    totals = powers.new_zeros(num_images).index_add(0, image_of, powers)
+    return powers / totals[image_of]

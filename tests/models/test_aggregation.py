@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import math
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aggregation import Aggregation, MeanAggregation
+from models.aggregation import Aggregation
 from models.build import build_model
 from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.evidence import EvidenceAggregation
 from models.network_config import NetworkConfig
-from models.weighting import WeightedAggregation
+from models.pooling import pooling_of
+from models.query_aggregation import ClassTokenAggregation, FirstLookAggregation
+from models.weighting import GatedScore
 
 NUM_FEATURES, NUM_CLASSES = 16, 5
+KINDS = get_args(get_type_hints(NetworkConfig)["aggregation"])
 
 
 def aggregation_of(kind: str) -> Aggregation:
     """One with weights that are not special."""
     torch.manual_seed(0)
     classification = nn.Linear(NUM_FEATURES, NUM_CLASSES)
-    if kind == "weighting":
-        return WeightedAggregation(classification, num_features=NUM_FEATURES).double()
-    if kind == "evidence":
-        return EvidenceAggregation(classification, num_classes=NUM_CLASSES, num_depths=3).double()
-    return MeanAggregation(classification).double()
+    network = NetworkConfig(aggregation=kind)  # type: ignore[arg-type]
+    one = pooling_of(network, classification, NUM_FEATURES, NUM_CLASSES).double()
+    if isinstance(one, ClassTokenAggregation):
+        nn.init.normal_(one.token)
+    return one
 
 
 def looks(count: int) -> tuple[Tensor, Tensor]:
@@ -37,7 +41,7 @@ def looks(count: int) -> tuple[Tensor, Tensor]:
     return features * 2, torch.arange(count) % 4
 
 
-@pytest.mark.parametrize("kind", ["mean", "weighting", "evidence"])
+@pytest.mark.parametrize("kind", KINDS)
 class TestAll:
     def test_streamed_equals_one_shot(self, kind: str) -> None:
         """What is said after n looks equals what the training form says of these n looks."""
@@ -91,8 +95,7 @@ class TestWeighting:
         features = torch.randn(6, 64)
         depths = torch.zeros(6, dtype=torch.int64)
         found = []
-        for kind in ("mean", "weighting"):
-            network = NetworkConfig(aggregation=kind)
+        for network in (NetworkConfig(aggregation="mean"), NetworkConfig(aggregation="weighting")):
             model = build_model("tnet_small", num_classes=4, network=network).eval()
             other = build_model("tnet_small", num_classes=4).eval()
             model.aggregation.classification.load_state_dict(
@@ -111,6 +114,52 @@ class TestWeighting:
         found = one.combine(kept)[1]
 
         torch.testing.assert_close(found, torch.tensor([1.0, 3, 0, 0, 0]).double().softmax(0))
+
+
+class TestPoolingOfOtherPapers:
+    def test_gated_score_by_hand(self) -> None:
+        """W (tanh(V f) * sigmoid(U f)), as attention-based multiple instance learning writes it."""
+        torch.manual_seed(0)
+        score, feature = GatedScore(6), torch.randn(1, 6)
+        value = torch.tanh(score.value.weight @ feature[0] + score.value.bias)
+        gate = torch.sigmoid(score.gate.weight @ feature[0] + score.gate.bias)
+        by_hand = score.weight.weight[0] @ (value * gate) + score.weight.bias
+
+        torch.testing.assert_close(score(feature)[0], by_hand)
+
+    def test_saol_mixes_probabilities(self) -> None:
+        """With equal scores the prediction is the mean of the looks' own probabilities, not of their logits."""
+        one = aggregation_of("saol")
+        logits = torch.tensor([[4.0, 0, 0, 0, 0], [0, 2.0, 0, 0, 0]], dtype=torch.float64)
+        kept = torch.cat([logits, torch.zeros(2, 1)], dim=1)
+
+        torch.testing.assert_close(one.combine(kept)[1], logits.softmax(dim=1).mean(dim=0))
+
+    def test_the_first_look_asks(self) -> None:
+        """Looks like the first one count for more; by hand for three looks of two features."""
+        one = FirstLookAggregation(nn.Linear(2, 2), num_classes=2)
+        features = torch.tensor([[2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+        weights = (torch.tensor([4.0, 6.0, 0.0]) / 2**0.5).softmax(0)
+        with torch.no_grad():
+            found = one.combine(one.keep(features, torch.zeros(3, dtype=torch.int64)))[2]
+            expected = (weights[:, None] * one.classification(features)).sum(dim=0).softmax(0)
+
+        torch.testing.assert_close(found, expected.double(), atol=1e-6, rtol=0)
+
+    def test_a_token_is_one_more_look(self) -> None:
+        """Attention of the token over itself and the looks, by PyTorch's own function."""
+        one = aggregation_of("class_token")
+        assert isinstance(one, ClassTokenAggregation)
+        features, depths = looks(6)
+        seen = one.norm1(torch.cat([one.token, features]))
+        pooled = F.scaled_dot_product_attention(
+            one.query(seen[:1])[None], one.key(seen)[None], one.value(seen)[None]
+        )[0]
+        tokens = one.token + pooled
+        tokens = tokens + one.perceptron(one.norm2(tokens))
+        expected = one.classification(tokens)[0].softmax(0)
+
+        torch.testing.assert_close(one.combine(one.keep(features, depths))[5], expected)
 
 
 class TestEvidence:

@@ -1,0 +1,133 @@
+"""Looks weighed by a question: that of the first look, or that of a learned class token."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.aggregation import Aggregation
+from models.weighting import shares
+
+
+class FirstLookAggregation(Aggregation):
+    """Looks weigh by how they agree with the first one, which shows the whole image (Learn to Pay Attention, dp).
+
+    Unlike there, the product is divided by the root of the number of features, or a softmax over some hundred looks
+    would hear one of them only.
+
+    Args:
+        classification: (B, D) to (B, K) logits.
+        num_classes: K.
+    """
+
+    def __init__(self, classification: nn.Module, *, num_classes: int) -> None:
+        super().__init__(classification)
+        self._num_classes = num_classes
+
+    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+        """(B, D) to (B, K + D): logits and features."""
+        return torch.cat([self.classification(features), features], dim=1)
+
+    def combine(self, kept: Tensor) -> Tensor:
+        """(L, K + D) to (L, K) probabilities after each look."""
+        exact = kept.to(torch.float64)
+        logits, features = exact[:, : self._num_classes], exact[:, self._num_classes :]
+        scores = _agreement(features, features[:1])
+        share = (scores - scores.max()).exp()[:, None]  # (L, 1)
+        means = (share * logits).cumsum(dim=0) / share.cumsum(dim=0)  # (L, K)
+        return means.softmax(dim=1)
+
+    def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+        """(M, K + D) to (N, K) log-probabilities."""
+        logits, features = kept[:, : self._num_classes], kept[:, self._num_classes :]
+        scores = _agreement(features, features[_first_of(image_of, num_images)][image_of])
+        share = shares(scores, image_of, num_images)
+        means = logits.new_zeros((num_images, self._num_classes))
+        return F.log_softmax(means.index_add(0, image_of, logits * share[:, None]), dim=1)
+
+
+class ClassTokenAggregation(Aggregation):
+    """A learned token attends over itself and the looks, passes through a perceptron, and is classified.
+
+    As patches are pooled by PatchConvNet (Touvron et al., 2021); looks come one after another, so only the sums that
+    the softmax needs are carried on.
+
+    Args:
+        classification: (B, D) to (B, K) logits.
+        num_classes: K.
+        num_features: D.
+    """
+
+    def __init__(self, classification: nn.Module, *, num_classes: int, num_features: int) -> None:
+        super().__init__(classification)
+        self._num_classes = num_classes
+        self.token = nn.Parameter(torch.zeros(1, num_features))
+        self.norm1, self.norm2 = (nn.LayerNorm(num_features) for _ in range(2))
+        self.query, self.key, self.value = (nn.Linear(num_features, num_features) for _ in range(3))
+        self.perceptron = nn.Sequential(
+            nn.Linear(num_features, 2 * num_features),
+            nn.GELU(),
+            nn.Linear(2 * num_features, num_features),
+        )
+
+    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+        """(B, D) to (B, K + 1 + D): the look's own logits, its score, and its value."""
+        score, value = self._asked(features)
+        return torch.cat([self.classification(features), score, value], dim=1)
+
+    def combine(self, kept: Tensor) -> Tensor:
+        """(L, K + 1 + D) to (L, K) probabilities after each look."""
+        own_score, own_value = (one.to(torch.float64) for one in self._asked(self.token))
+        scores, values = self._parts(kept.to(torch.float64))
+        largest = torch.maximum(scores.max(), own_score.max())
+        share, own = (scores - largest).exp()[:, None], (own_score - largest).exp()
+        sums = own * own_value + (share * values).cumsum(dim=0)  # (L, D)
+        pooled = sums / (own + share.cumsum(dim=0))
+        logits = self._logits(pooled.to(self.token.dtype))
+        return logits.to(torch.float64).softmax(dim=1)
+
+    def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+        """(M, K + 1 + D) to (N, K) log-probabilities."""
+        own_score, own_value = self._asked(self.token)
+        scores, values = self._parts(kept)
+        # The token is one more look at every image.
+        images = torch.arange(num_images, device=image_of.device)
+        owners = torch.cat([images, image_of])
+        every = torch.cat([own_score[:, 0].expand(num_images), scores])
+        share = shares(every, owners, num_images)[:, None]
+        seen = torch.cat([own_value.expand(num_images, -1), values])  # (N + M, D)
+        pooled = seen.new_zeros((num_images, seen.shape[1])).index_add(0, owners, share * seen)
+        return F.log_softmax(self._logits(pooled), dim=1)
+
+    def _asked(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, D) to (B, 1) scores and (B, D) values."""
+        normed = self.norm1(features)
+        query = self.query(self.norm1(self.token))  # (1, D)
+        score = (self.key(normed) * query).sum(dim=1, keepdim=True) / features.shape[1] ** 0.5
+        value: Tensor = self.value(normed)
+        return score, value
+
+    def _parts(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """(M,) scores and (M, D) values."""
+        return kept[:, self._num_classes], kept[:, self._num_classes + 1 :]
+
+    def _logits(self, pooled: Tensor) -> Tensor:
+        """(N, D) to (N, K)."""
+        tokens = self.token + pooled
+        tokens = tokens + self.perceptron(self.norm2(tokens))
+        logits: Tensor = self.classification(tokens)
+        return logits
+
+
+def _agreement(features: Tensor, query: Tensor) -> Tensor:
+    """(M,) scaled products of (M, D) and (1 or M, D)."""
+    products: Tensor = (features * query).sum(dim=1)
+    return products * features.shape[1] ** -0.5
+
+
+def _first_of(image_of: Tensor, num_images: int) -> Tensor:
+    """(N,) the first look of each image."""
+    numbers = torch.arange(len(image_of), device=image_of.device)
+    last = torch.full((num_images,), len(image_of), device=image_of.device)
+    return last.scatter_reduce(0, image_of, numbers, "amin")

@@ -17,32 +17,64 @@ def models(
         int | None, typer.Option(help="Classes of the network; the paper's when not given.", min=2)
     ] = None,
 ) -> None:
-    """List the architectures: parameters, and multiplications per number of attended locations."""
+    """List what can be built: networks of the walk, what may be put into them, and networks of other papers."""
     with told_plainly():
-        # Not above: only this command counts.
-        from models.architecture import ARCHITECTURES
-        from models.build import build_model
-        from models.counts import num_multiplications, num_parameters
+        for title, table in (
+            (
+                "Networks of the walk, for `foveate new-model` and config.json",
+                _architectures(classes),
+            ),
+            ("What may be put into them, by the key in the section `network`", _parts()),
+            ("Networks that see a whole image at once, for Python", _whole_image_networks()),
+        ):
+            out.print(f"\n{title}", markup=False)
+            out.print(table)
 
-        table = Table(
-            "name", "looks at", "grid", "classes", "parameters", "locations: multiplications"
+
+def _architectures(classes: int | None) -> Table:
+    # Not above: only this command counts.
+    from models.architecture import ARCHITECTURES
+    from models.build import build_model
+    from models.counts import num_multiplications, num_parameters
+
+    table = Table("name", "looks at", "grid", "classes", "parameters", "locations: multiplications")
+    for name, architecture in ARCHITECTURES.items():
+        num_classes = classes or architecture.num_classes
+        network = build_model(name, num_classes=num_classes)
+        counts = (
+            f"{k}: {num_multiplications(name, k, num_classes=num_classes) / 1e9:.3f} G"
+            for k in (LOCATIONS if architecture.grid else (0,))
         )
-        for name, architecture in ARCHITECTURES.items():
-            num_classes = classes or architecture.num_classes
-            network = build_model(name, num_classes=num_classes)
-            counts = (
-                f"{k}: {num_multiplications(name, k, num_classes=num_classes) / 1e9:.3f} G"
-                for k in (LOCATIONS if architecture.grid else (0,))
-            )
-            table.add_row(
-                name,
-                f"{architecture.base_px} x {architecture.base_px}",
-                f"{architecture.grid} x {architecture.grid}" if architecture.grid else "-",
-                str(num_classes),
-                f"{num_parameters(network):,}",
-                "\n".join(counts),
-            )
-        out.print(table)
+        table.add_row(
+            name,
+            f"{architecture.base_px} x {architecture.base_px}",
+            f"{architecture.grid} x {architecture.grid}" if architecture.grid else "-",
+            str(num_classes),
+            f"{num_parameters(network):,}",
+            "\n".join(counts),
+        )
+    return table
+
+
+def _parts() -> Table:
+    from models.catalogue import PARTS
+
+    table = Table("key", "name", "paper", "parameters in tnet_small")
+    for name, part in PARTS:
+        table.add_row(part.role, name, part.paper, f"{part.num_parameters(name):,}")
+    return table
+
+
+def _whole_image_networks() -> Table:
+    from models.catalogue import WHOLE_IMAGE
+
+    table = Table("name", "paper", "looks at", "classes", "parameters", "multiplications")
+    for name, network in WHOLE_IMAGE.items():
+        parameters, multiplications = network.counted()
+        side = f"{network.input_px} x {network.input_px}"
+        count = f"{multiplications / 1e9:.3f} G"
+        table.add_row(name, network.paper, side, str(network.num_classes), f"{parameters:,}", count)
+    return table
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -123,7 +125,7 @@ class ClassTokenAggregation(Aggregation):
 def _agreement(features: Tensor, query: Tensor) -> Tensor:
     """(M,) scaled products of (M, D) and (1 or M, D)."""
     products: Tensor = (features * query).sum(dim=1)
-    return products * features.shape[1] ** -0.5
+    return products / math.sqrt(features.shape[1])
 
 
 def _first_of(image_of: Tensor, num_images: int) -> Tensor:

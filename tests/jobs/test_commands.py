@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 from actors.model_directory import open_model
 from jobs.classify import parse_changes
 from jobs.cli import app
+from models.catalogue import PARTS
+from models.network_config import NetworkConfig
 from pipeline.errors import UsageError
 from tests.image_files import slide
 
@@ -144,12 +147,21 @@ class TestNewModel:
 
 class TestModels:
     def test_lists_parameters_and_multiplications(self) -> None:
-        """The table shows the paper's numbers."""
+        """The tables show the papers' numbers."""
         result = foveate("models")
+        tnet = ("21,859,949", "4,559,591", "3: 7.236 G", "2: 1.162 G", "18.423 G")
+        others = ("19,971,751", "3.739 G", "2,430,134", "25,231,096", "15.803 G")
 
         assert result.exit_code == 0
-        for number in ("21,859,949", "4,559,591", "3: 7.236 G", "2: 1.162 G", "18.423 G"):
+        for number in (*tnet, *others):
             assert number in result.output
+
+    @pytest.mark.parametrize("role", ["location", "root_scorer", "aggregation"])
+    def test_lists_all_that_may_be_put_into_a_network(self, role: str) -> None:
+        """Whatever a config may name is listed, but for the absence of a scorer."""
+        known = set(get_args(get_type_hints(NetworkConfig)[role])) - {"none"}
+
+        assert {name for name, part in PARTS if part.role == role} == known
 
 
 class TestDoctor:

@@ -1,0 +1,102 @@
+"""All attention that there is here: by which paper, how large, and what it can be in a walk or beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.build import assemble
+from models.ltpa.resnet164 import ResNet164, resnet164_attention
+from models.ltpa.vgg import Vgg, VggProgressive, vgg_attention
+from models.network_config import NetworkConfig
+from models.patch_conv import PatchConvKind, PatchConvNet
+
+_LTPA = "Learn to Pay Attention (2018)"
+_PATCH_CONV = "PatchConvNet (2021)"
+_ATTENTION_RNN = "AttentionRNN (2019)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeImageNetwork:
+    """A network that sees a whole image at once."""
+
+    paper: str
+    """Who described it."""
+    num_classes: int
+    """Of the data set that it is counted with."""
+    input_px: int
+    """Side of its images, likewise."""
+    make: Callable[[int], nn.Module]
+    """From the number of classes."""
+
+    def counted(self) -> tuple[int, int]:
+        """Trainable parameters, and multiplications for one image."""
+        with torch.device("meta"):
+            network = self.make(self.num_classes).eval()
+            with FlopCounterMode(display=False) as counter:
+                network(torch.empty(1, 3, self.input_px, self.input_px))
+        parameters = sum(one.numel() for one in network.parameters())
+        return parameters, int(counter.get_total_flops()) // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something that a network of the walk may have in it."""
+
+    role: Literal["location", "root_scorer", "aggregation"]
+    """Its key in the `network` section of a model's config."""
+    paper: str
+    """Who described it."""
+
+    def num_parameters(self, name: str) -> int:
+        """Its trainable ones in a `tnet_small` of ten classes and one band, the classifier's included."""
+        config = NetworkConfig(**{self.role: name})  # type: ignore[arg-type]  # checked where it is read from a file
+        with torch.device("meta"):
+            network = assemble("tnet_small", num_classes=10, num_bands=1, network=config)
+        return sum(one.numel() for one in getattr(network, self.role).parameters())
+
+
+_ATTENTIVE: Mapping[str, Callable[[int], nn.Module]] = {
+    "vgg": Vgg,
+    "vgg_att": partial(vgg_attention, num_levels=1),
+    "vgg_att2": vgg_attention,
+    "vgg_att3": partial(vgg_attention, num_levels=3),
+    "vgg_pan": VggProgressive,
+    "rn164": ResNet164,
+    "rn164_att2": resnet164_attention,
+}
+WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
+    **{
+        name: WholeImageNetwork(paper=_LTPA, num_classes=100, input_px=32, make=make)
+        for name, make in _ATTENTIVE.items()
+    },
+    **{
+        f"patch_conv_{kind}": WholeImageNetwork(
+            paper=_PATCH_CONV, num_classes=1000, input_px=224, make=partial(PatchConvNet, kind)
+        )
+        for kind in get_args(PatchConvKind)
+    },
+}
+"""By name."""
+PARTS: Sequence[tuple[str, Part]] = (
+    ("own", Part(role="location", paper="TNet (2021)")),
+    ("attention_rnn", Part(role="location", paper=_ATTENTION_RNN)),
+    ("block_attention_rnn", Part(role="location", paper=_ATTENTION_RNN)),
+    ("attention_rnn", Part(role="root_scorer", paper=_ATTENTION_RNN)),
+    ("block_attention_rnn", Part(role="root_scorer", paper=_ATTENTION_RNN)),
+    ("mean", Part(role="aggregation", paper="TNet (2021)")),
+    ("weighting", Part(role="aggregation", paper="TNet (2021), later code")),
+    ("evidence", Part(role="aggregation", paper="ours")),
+    ("attention_pc", Part(role="aggregation", paper=_LTPA)),
+    ("attention_dp", Part(role="aggregation", paper=_LTPA)),
+    ("attention_gated", Part(role="aggregation", paper="attention-based MIL (2018)")),
+    ("class_token", Part(role="aggregation", paper=_PATCH_CONV)),
+    ("saol", Part(role="aggregation", paper="SAOL (2020)")),
+)
+"""By name; some play two parts."""

@@ -16,6 +16,7 @@ from models.ltpa.resnet164 import ResNet164, resnet164_attention
 from models.ltpa.vgg import Vgg, VggProgressive, vgg_attention
 from models.network_config import NetworkConfig
 from models.patch_conv import PatchConvKind, PatchConvNet
+from models.uan.network import Uan
 
 _LTPA = "Learn to Pay Attention (2018)"
 _PATCH_CONV = "PatchConvNet (2021)"
@@ -34,10 +35,12 @@ class WholeImageNetwork:
     """Side of its images, likewise."""
     make: Callable[[int], nn.Module]
     """From the number of classes."""
+    device: Literal["meta", "cpu"] = "meta"
+    """Where it is counted; `cpu` where what is computed depends on values."""
 
     def counted(self) -> tuple[int, int]:
         """Trainable parameters, and multiplications for one image."""
-        with torch.device("meta"):
+        with torch.device(self.device):
             network = self.make(self.num_classes).eval()
             with FlopCounterMode(display=False) as counter:
                 network(torch.empty(1, 3, self.input_px, self.input_px))
@@ -82,6 +85,9 @@ WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
         )
         for kind in get_args(PatchConvKind)
     },
+    "uan": WholeImageNetwork(
+        paper="UAN (2019)", num_classes=67, input_px=224, make=Uan, device="cpu"
+    ),
 }
 """By name."""
 PARTS: Sequence[tuple[str, Part]] = (

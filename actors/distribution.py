@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
@@ -16,7 +18,9 @@ from actors.task_rows import TASK_SCHEMA, task_row
 from actors.worker_metrics import WorkerMetrics
 from actors.workers import Workers
 from models.errors import WeightsError
+from pipeline.errors import ImageError
 from pipeline.manifest import ImageRecord
+from pipeline.storage.place import is_far, local_path
 from pipeline.walk.allowance import ENDLESS, Allowance
 
 IMAGES_PER_TASK = 2
@@ -35,7 +39,8 @@ def classify_on_ray(
         records: the images.
         config: what a worker needs to know.
         workers: how many, and what each has.
-        allowances: what each image may spend, by its id; without end where none is named.
+        allowances: what each image may spend, by its id; without end where none is named. Where there are any, images
+            are taken in their order; else the largest first.
 
     Raises:
         WeightsError: if the model does not load on a worker.
@@ -46,7 +51,7 @@ def classify_on_ray(
             [task_row(record, allowances.get(record.sample_id, ENDLESS)) for record in part],
             TASK_SCHEMA,
         )
-        for part in _parts(records)
+        for part in _parts(records if allowances else largest_first(records))
     ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
@@ -80,6 +85,25 @@ class RayClassifyActor(ClassifyActor):
     def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:
         metrics = WorkerMetrics()
         super().__init__(ray.get(config), watch=metrics.watch, count=metrics.count)
+
+
+def largest_first(records: Sequence[ImageRecord]) -> list[ImageRecord]:
+    """Images in the order of their files' sizes: who is given a large one last finishes alone.
+
+    Of images on servers and of directories nobody knows how large they are without asking; they come first, for they
+    may be. Equals stay in the order of the manifest.
+    """
+    return sorted(records, key=lambda record: -_size_bytes(record.image_path))
+
+
+def _size_bytes(place: str) -> float:
+    if is_far(place):
+        return math.inf
+    try:
+        status = local_path(place).stat()
+    except (OSError, ValueError, ImageError):  # whoever opens it will say what is wrong
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else math.inf
 
 
 def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:

@@ -14,6 +14,7 @@ from actors.model_runner import load_runner
 from pipeline.errors import ImageError
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction
+from pipeline.walk.allowance import Allowance
 from tests.image_files import slide
 
 SUSPECTS = {"s1", "s4", "s5"}
@@ -27,7 +28,7 @@ class Watch:
         self.in_flight: set[str] = set()
         self.company: dict[str, set[str]] = {}
 
-    def admit(self, record: ImageRecord, is_alone: bool) -> bool:
+    def admit(self, record: ImageRecord, _: Allowance, is_alone: bool) -> bool:
         name = record.sample_id
         if name == "spent":
             raise ImageError("it has had its tries")

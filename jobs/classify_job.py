@@ -138,7 +138,8 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
 
     def classify(
         records: Sequence[ImageRecord], allowances: Mapping[str, Allowance], title: str
-    ) -> None:
+    ) -> float:
+        started, first_s = time.monotonic(), None
         workers = workers_for(job.workers)
         config = ActorConfig(
             model=job.model,
@@ -149,7 +150,9 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
         )
         with RunProgress(len(records), err, title) as progress:
             for receipt in classify_on_ray(records, config, workers, allowances):
+                first_s = first_s or time.monotonic() - started
                 progress.add(receipt)
+        return first_s or 0.0
 
     with connected(job.address):
         if job.archive_budget is None:

@@ -18,8 +18,9 @@ from pipeline.records.output import Output
 from pipeline.records.result import failed
 from pipeline.walk.allowance import Allowance
 
-Classify: TypeAlias = Callable[[Sequence[ImageRecord], Mapping[str, Allowance], str], None]
-"""Images, what each may spend, and what to call it; returns when all have been taken up."""
+Classify: TypeAlias = Callable[[Sequence[ImageRecord], Mapping[str, Allowance], str], float]
+"""Images, what each may spend, and what to call it. Returns when all have been taken up, with the seconds until the
+first of them was done: no pass has anything to show for less."""
 
 RESERVED_SHARE = 0.1
 """Of the seconds that are left: kept for looks under way and for the end of the workers."""
@@ -55,6 +56,7 @@ class Passes:
         self._started_s = time.time()
         self._until_s = self._started_s + _seconds_to_look(budget, self._account)
         self._given: dict[str, tuple[int, int]] = {}
+        self._start_s = 0.0
 
     def run(self, to_do: Sequence[ImageRecord], classify: Classify) -> None:
         """Take all passes. Whoever got nothing has a row that says so."""
@@ -74,7 +76,8 @@ class Passes:
         while shares:
             self._make_room(shares, rows)
             allowances = {one.record.sample_id: one.allowance for one in shares}
-            classify([one.record for one in shares], allowances, f"pass {number}")
+            records = [one.record for one in shares]
+            self._start_s = classify(records, allowances, f"pass {number}")
             self._settle()
             rows = rows_of(self._output)
             shares = self._next(rows)
@@ -98,8 +101,8 @@ class Passes:
         return self._budget.amount - self._account.spent(costs_of(rows, self._budget.unit))
 
     def _next(self, rows: Mapping[str, Row]) -> list[Share]:
-        if self._budget.unit == "seconds" and time.time() >= self._until_s:
-            return []
+        if self._budget.unit == "seconds" and time.time() + self._start_s >= self._until_s:
+            return []  # its workers would not be up in time
         standings = [
             Standing(
                 record=record, confidence=row.confidence, looks=row.looks, num_bytes=row.num_bytes

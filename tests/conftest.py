@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 pytest_plugins = ("tests.servers.fixtures",)
@@ -19,6 +20,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A background job is started with Ctrl-C ignored, and so would be what the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test is timed: how long an example takes says what else the machine does.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -33,13 +33,14 @@ from actors.image_tasks import (
     Suspected,
     Written,
 )
+from actors.jobs_under_way import JobsUnderWay
 from actors.model_lanes import Activity, ModelBroke, ModelLanes, Seen
 from actors.read_pools import WATCH_INTERVAL_S, ReadPools
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
 from pipeline.walk.allowance import ENDLESS, Allowance
-from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.scheduler import Scheduler
 from pipeline.walk.walk import LookModel
@@ -77,9 +78,7 @@ class Engine:
         )
         self._scheduler: Scheduler[Pixels] = Scheduler(config.limits(model))
         self._lanes = ModelLanes(model, self._events.put)
-        self._jobs: dict[int, ImageJob] = {}
-        self._num_submitted = 0
-        self._reading: set[tuple[int, Position]] = set()
+        self._jobs = JobsUnderWay()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="foveate-engine", daemon=True)
         self._thread.start()
@@ -147,7 +146,7 @@ class Engine:
             self._readers.submit(work, Subject(image), job)
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
-        self._reading.add((image, glimpse.position))
+        self._jobs.read_begins(image, glimpse)
         job = self._jobs[image]
         work = partial(self._tasks.read, image, opened(job), glimpse)
         self._readers.submit(work, Subject(image, glimpse), job)
@@ -186,9 +185,7 @@ class Engine:
     def _handle(self, event: _Any) -> None:
         match event:
             case ImageJob():
-                self._jobs[self._num_submitted] = event
-                self._scheduler.add(self._num_submitted)
-                self._num_submitted += 1
+                self._scheduler.add(self._jobs.add(event))
             case None:
                 self._is_closing = True
             case ModelBroke(error):
@@ -209,7 +206,7 @@ class Engine:
             case Opened(image, walk):
                 self._opened(image, walk)
             case Suspected(image):
-                if self._under_way(image):  # else given up meanwhile
+                if self._jobs.unconcluded(image):  # else given up meanwhile
                     self._scheduler.must_run_alone(image)
             case Read() | NotRead() | Forgone():
                 self._came_back(event)
@@ -221,7 +218,7 @@ class Engine:
                 self._written(event)
 
     def _came_back(self, event: Read | NotRead | Forgone) -> None:
-        if not self._is_awaited(event.image, event.glimpse):
+        if not self._jobs.read_ends(event.image, event.glimpse):
             return
         if isinstance(event, Read):
             self._scheduler.was_read(event.image, event.glimpse, event.pixels)
@@ -230,33 +227,20 @@ class Engine:
         else:
             self._scheduler.was_not_read(event.image, event.glimpse, event.error)
 
-    def _is_awaited(self, image: int, glimpse: Glimpse) -> bool:
-        """False for a read that was given up and came back after all."""
-        key = (image, glimpse.position)
-        is_awaited = key in self._reading
-        self._reading.discard(key)
-        return is_awaited
-
     def _opened(self, image: int, walk: ImageWalk) -> None:
-        job = self._under_way(image)
+        job = self._jobs.unconcluded(image)
         if job is None:  # given up meanwhile
             walk.close()
             return
         job.walk = walk
         self._scheduler.opened(image, walk.traversal)
 
-    def _under_way(self, image: int) -> ImageJob | None:
-        """None for an image that has its result already."""
-        job = self._jobs.get(image)
-        return None if job is None or job.is_concluded else job
-
     def _drop(self, image: int, error: Exception) -> None:
         """An image cannot go on: its row says why."""
-        job = self._under_way(image)
+        job = self._jobs.unconcluded(image)
         if job is None:
             return
-        for key in [key for key in self._reading if key[0] == image]:
-            self._reading.discard(key)
+        for _ in range(self._jobs.give_up_reads(image)):
             self._scheduler.was_given_up()
         self._scheduler.dropped(image)
         if job.walk is not None:
@@ -264,14 +248,14 @@ class Engine:
         self._conclude(image, failed(job.record, error, time.perf_counter() - job.started_s))
 
     def _conclude(self, image: int, result: ImageResult) -> None:
-        job = self._under_way(image)
+        job = self._jobs.unconcluded(image)
         if job is not None:
             job.is_concluded = True
             work = partial(self._tasks.write, image, result)
             self._readers.submit(work, Subject(image), job)
 
     def _written(self, event: Written) -> None:
-        job = self._jobs.pop(event.image, None)
+        job = self._jobs.remove(event.image)
         if job is None:
             return
         self._scheduler.written(event.image)
@@ -293,15 +277,14 @@ class Engine:
             self._drop(subject.image, error)
         else:
             job.walk.tiles.abandon(error)
-            if self._is_awaited(subject.image, subject.glimpse):
+            if self._jobs.read_ends(subject.image, subject.glimpse):
                 self._scheduler.was_not_read(subject.image, subject.glimpse, str(error))
 
     def _refuse_all(self, error: Exception) -> None:
         """The model broke: everything submitted fails, now and until the engine is closed."""
         while True:
-            for job in self._jobs.values():
+            for job in self._jobs.remove_all():
                 job.promise.set_exception(error)
-            self._jobs.clear()
             if self._is_closing:
                 return
             event = self._events.get()

@@ -151,6 +151,8 @@ def _seconds_to_look(budget: ArchiveBudget, account: Account) -> float:
 
 def forget_rows(budget: ArchiveBudget, output: Output, sample_ids: Collection[str]) -> None:
     """Rows are about to be thrown away: what they cost stays spent."""
+    if not sample_ids:
+        return
     account = account_of(output.store, budget.unit)
     costs = costs_of(rows_of(output), budget.unit)
     account.give_up(sample_ids, costs)

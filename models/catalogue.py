@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from models.build import assemble
+from models.counts import multiplications_of
 from models.ltpa.resnet164 import ResNet164, resnet164_attention
 from models.ltpa.vgg import Vgg, VggProgressive, vgg_attention
 from models.network_config import NetworkConfig
@@ -42,10 +42,10 @@ class WholeImageNetwork:
         """Trainable parameters, and multiplications for one image."""
         with torch.device(self.device):
             network = self.make(self.num_classes).eval()
-            with FlopCounterMode(display=False) as counter:
-                network(torch.empty(1, 3, self.input_px, self.input_px))
+            image = torch.empty(1, 3, self.input_px, self.input_px)
+            multiplications = multiplications_of(lambda: network(image))
         parameters = sum(one.numel() for one in network.parameters())
-        return parameters, int(counter.get_total_flops()) // 2
+        return parameters, multiplications
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,21 +84,23 @@ def look_cost(
         position = torch.zeros(1, 3, dtype=torch.int64)
         depth = position[:, 2]
         features: list[Features] = []
-        extraction = _count(lambda: features.append(model.feature_extraction(image, depth)))
+        extraction = multiplications_of(
+            lambda: features.append(model.feature_extraction(image, depth))
+        )
         [seen] = features
         return LookCost(
             feature_extraction=extraction + _excitations(model.feature_extraction, image, depth),
             positional_encoding=_count_optional(model.positional_encoding, seen.vectors, position),
             location=_count_optional(model.location, seen),
-            classification=_count(lambda: model.aggregation.keep(seen.vectors, depth)),
+            classification=multiplications_of(lambda: model.aggregation.keep(seen.vectors, depth)),
         )
 
 
 def _count_optional(module: nn.Module | None, *inputs: Tensor | Features) -> int:
-    return 0 if module is None else _count(lambda: module(*inputs))
+    return 0 if module is None else multiplications_of(lambda: module(*inputs))
 
 
-def _count(work: Callable[[], object]) -> int:
+def multiplications_of(work: Callable[[], object]) -> int:
     """Multiplications of convolutions and matrix products; torch counts each with its addition."""
     with FlopCounterMode(display=False) as counter:
         work()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.aggregation import Aggregation
-from models.weighting import shares
+from models.weighting import image_means, running_means
 
 
 class FirstLookAggregation(Aggregation):
@@ -35,18 +35,13 @@ class FirstLookAggregation(Aggregation):
         """(L, K + D) to (L, K) probabilities after each look."""
         exact = kept.to(torch.float64)
         logits, features = exact[:, : self._num_classes], exact[:, self._num_classes :]
-        scores = _agreement(features, features[:1])
-        share = (scores - scores.max()).exp()[:, None]  # (L, 1)
-        means = (share * logits).cumsum(dim=0) / share.cumsum(dim=0)  # (L, K)
-        return means.softmax(dim=1)
+        return running_means(_agreement(features, features[:1]), logits).softmax(dim=1)
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + D) to (N, K) log-probabilities."""
         logits, features = kept[:, : self._num_classes], kept[:, self._num_classes :]
         scores = _agreement(features, features[_first_of(image_of, num_images)][image_of])
-        share = shares(scores, image_of, num_images)
-        means = logits.new_zeros((num_images, self._num_classes))
-        return F.log_softmax(means.index_add(0, image_of, logits * share[:, None]), dim=1)
+        return F.log_softmax(image_means(scores, logits, image_of, num_images), dim=1)
 
 
 class ClassTokenAggregation(Aggregation):
@@ -82,10 +77,9 @@ class ClassTokenAggregation(Aggregation):
         """(L, K + 1 + D) to (L, K) probabilities after each look."""
         own_score, own_value = (one.to(torch.float64) for one in self._asked(self.token))
         scores, values = self._parts(kept.to(torch.float64))
-        largest = torch.maximum(scores.max(), own_score.max())
-        share, own = (scores - largest).exp()[:, None], (own_score - largest).exp()
-        sums = own * own_value + (share * values).cumsum(dim=0)  # (L, D)
-        pooled = sums / (own + share.cumsum(dim=0))
+        # The token is a look before the first.
+        every = torch.cat([own_score[:, 0], scores])
+        pooled = running_means(every, torch.cat([own_value, values]))[1:]  # (L, D)
         logits = self._logits(pooled.to(self.token.dtype))
         return logits.to(torch.float64).softmax(dim=1)
 
@@ -97,9 +91,8 @@ class ClassTokenAggregation(Aggregation):
         images = torch.arange(num_images, device=image_of.device)
         owners = torch.cat([images, image_of])
         every = torch.cat([own_score[:, 0].expand(num_images), scores])
-        share = shares(every, owners, num_images)[:, None]
         seen = torch.cat([own_value.expand(num_images, -1), values])  # (N + M, D)
-        pooled = seen.new_zeros((num_images, seen.shape[1])).index_add(0, owners, share * seen)
+        pooled = image_means(every, seen, owners, num_images)
         return F.log_softmax(self._logits(pooled), dim=1)
 
     def _asked(self, features: Tensor) -> tuple[Tensor, Tensor]:

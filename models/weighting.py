@@ -101,18 +101,13 @@ class WeightedAggregation(Aggregation):
 
     def combine(self, kept: Tensor) -> Tensor:
         """(L, K + 1) to (L, K) probabilities after each look."""
-        score = kept[:, -1:].to(torch.float64)
-        share = (score - score.max()).exp()  # (L, 1)
-        values = self._values(kept.to(torch.float64))
-        means = (share * values).cumsum(dim=0) / share.cumsum(dim=0)  # (L, K)
+        exact = kept.to(torch.float64)
+        means = running_means(exact[:, -1], self._values(exact))  # (L, K)
         return means.softmax(dim=1) if self._mixes == "features" else means
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + 1) to (N, K) log-probabilities."""
-        share = shares(kept[:, -1], image_of, num_images)
-        values = self._values(kept)
-        means = values.new_zeros((num_images, values.shape[1]))
-        means = means.index_add(0, image_of, values * share[:, None])
+        means = image_means(kept[:, -1], self._values(kept), image_of, num_images)
         if self._mixes == "features":
             return F.log_softmax(means, dim=1)
         return means.clamp_min(_TINY).log()
@@ -123,10 +118,18 @@ class WeightedAggregation(Aggregation):
         return logits if self._mixes == "features" else logits.softmax(dim=1)
 
 
-def shares(scores: Tensor, image_of: Tensor, num_images: int) -> Tensor:
-    """(M,) a softmax of scores (M,) among the looks of the same image."""
+def running_means(scores: Tensor, values: Tensor) -> Tensor:
+    """(L, D) after each look the mean of values (L, D) so far, weighed by a softmax of scores (L,)."""
+    powers = (scores - scores.max()).exp()[:, None]  # (L, 1)
+    return (powers * values).cumsum(dim=0) / powers.cumsum(dim=0)
+
+
+def image_means(scores: Tensor, values: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+    """(N, D) of each image the mean of values (M, D), weighed by a softmax of scores (M,) among its looks."""
     largest = scores.detach().new_full((num_images,), -torch.inf)
     largest = largest.scatter_reduce(0, image_of, scores.detach(), "amax")
     powers = (scores - largest[image_of]).exp()
     totals = powers.new_zeros(num_images).index_add(0, image_of, powers)
-    return powers / totals[image_of]
+    shares = (powers / totals[image_of])[:, None]  # (M, 1)
+    means = values.new_zeros((num_images, values.shape[1]))
+    return means.index_add(0, image_of, values * shares)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from torch import Tensor, nn
 
@@ -51,6 +51,15 @@ class AttentiveAnswer(NamedTuple):
     """(B, F): the attended vectors, normalised; what other tasks are learned from."""
 
 
+class AttentionOptions(TypedDict, total=False):
+    """Options of an `AttentiveNetwork` that do not depend on its trunk."""
+
+    num_levels: int
+    kind: CompatibilityKind
+    fusion: Fusion
+    merge: GradientMerge
+
+
 class AttentiveNetwork(nn.Module):
     """Attention at the last levels of a trunk (section 3).
 
@@ -59,11 +68,11 @@ class AttentiveNetwork(nn.Module):
     Args:
         trunk: gives the maps.
         num_classes: K.
-        num_levels: the last so many maps are attended.
-        kind: compatibility.
-        fusion: how levels come together.
-        merge: of gradients.
         dropout: before the classifier, in training.
+        num_levels: the last so many maps are attended.
+        kind: compatibility, `pc` or `dp`.
+        fusion: how levels come together: `concat`, `indep` or `indep_product`.
+        merge: of gradients; the authors' code has `mean`.
 
     Raises:
         ModelError: if the trunk has not as many maps.
@@ -74,11 +83,11 @@ class AttentiveNetwork(nn.Module):
         trunk: Trunk,
         num_classes: int,
         *,
-        num_levels: int,
-        kind: CompatibilityKind,
-        fusion: Fusion,
-        merge: GradientMerge,
         dropout: float,
+        num_levels: int = 2,
+        kind: CompatibilityKind = "pc",
+        fusion: Fusion = "concat",
+        merge: GradientMerge = "sum",
     ) -> None:
         super().__init__()
         if not 1 <= num_levels <= len(trunk.widths):

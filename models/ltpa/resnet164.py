@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.ltpa.compatibility import CompatibilityKind
 from models.ltpa.gradient_merge import GradientMerge, forked
-from models.ltpa.heads import Fusion
-from models.ltpa.network import AttentiveNetwork, Maps, Trunk
+from models.ltpa.network import AttentionOptions, AttentiveNetwork, Maps, Trunk
 
 _BLOCKS_PER_STAGE = 18
 _INNER = (16, 32, 64)
@@ -117,32 +117,14 @@ class ResNetTrunk(Trunk):
         return vector
 
 
-def resnet164_attention(
-    num_classes: int,
-    *,
-    num_levels: int = 2,
-    kind: CompatibilityKind = "pc",
-    fusion: Fusion = "concat",
-    merge: GradientMerge = "sum",
-) -> AttentiveNetwork:
+def resnet164_attention(num_classes: int, **options: Unpack[AttentionOptions]) -> AttentiveNetwork:
     """RN-164-att2 (table 1); with one level RN-164-att.
 
     Args:
         num_classes: K.
-        num_levels: 1 or 2.
-        kind: `pc` or `dp`.
-        fusion: `concat`, `indep` or `indep_product`.
-        merge: of gradients; the authors' code has `mean`.
+        options: as of an `AttentiveNetwork`; 1 to 2 levels.
 
     Raises:
         ModelError: if there are no such levels.
     """
-    return AttentiveNetwork(
-        ResNetTrunk(),
-        num_classes,
-        num_levels=num_levels,
-        kind=kind,
-        fusion=fusion,
-        merge=merge,
-        dropout=0.3,
-    )
+    return AttentiveNetwork(ResNetTrunk(), num_classes, dropout=0.3, **options)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.ltpa.compatibility import Compatibility, CompatibilityKind
+from models.ltpa.compatibility import Compatibility
 from models.ltpa.gradient_merge import GradientMerge, forked
-from models.ltpa.heads import Fusion, Head
-from models.ltpa.network import AttentiveAnswer, AttentiveNetwork, Maps, Trunk
+from models.ltpa.heads import Head
+from models.ltpa.network import AttentionOptions, AttentiveAnswer, AttentiveNetwork, Maps, Trunk
 
 WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 """Of convolutions 1 to 13."""
@@ -105,35 +107,17 @@ class GlobalBranch(nn.Module):
         return vectors
 
 
-def vgg_attention(
-    num_classes: int,
-    *,
-    num_levels: int = 2,
-    kind: CompatibilityKind = "pc",
-    fusion: Fusion = "concat",
-    merge: GradientMerge = "sum",
-) -> AttentiveNetwork:
+def vgg_attention(num_classes: int, **options: Unpack[AttentionOptions]) -> AttentiveNetwork:
     """VGG-att, -att2, -att3 (table 1).
 
     Args:
         num_classes: K.
-        num_levels: 1 to 3.
-        kind: `pc` or `dp`.
-        fusion: `concat`, `indep` or `indep_product`.
-        merge: of gradients; the authors' code has `mean`.
+        options: as of an `AttentiveNetwork`; 1 to 3 levels.
 
     Raises:
         ModelError: if there are no such levels.
     """
-    network = AttentiveNetwork(
-        VggTrunk(),
-        num_classes,
-        num_levels=num_levels,
-        kind=kind,
-        fusion=fusion,
-        merge=merge,
-        dropout=0.5,
-    )
+    network = AttentiveNetwork(VggTrunk(), num_classes, dropout=0.5, **options)
     _start(network)
     return network
 

@@ -10,7 +10,6 @@ something. An image gets so many tries and no more.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import socket
@@ -19,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 
 from pipeline.errors import ImageError, StorageError
 from pipeline.manifest import ImageRecord
+from pipeline.records.image_name import image_name
 from pipeline.records.store.run_store import RunStore
 
 MAX_DEATHS_ALONE = 2
@@ -135,4 +135,4 @@ def clear_attempts(store: RunStore) -> None:
 
 
 def _marker(record: ImageRecord) -> str:
-    return f"{FOLDER}/{hashlib.sha256(record.sample_id.encode()).hexdigest()[:24]}"
+    return f"{FOLDER}/{image_name(record.sample_id)}"

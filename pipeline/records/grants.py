@@ -8,12 +8,12 @@ driver adds these up and clears the notes; then the image may be given something
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.errors import PutOffError
 from pipeline.manifest import ImageRecord
+from pipeline.records.image_name import image_name
 from pipeline.records.store.run_store import RunStore
 from pipeline.walk.allowance import Allowance
 
@@ -83,4 +83,4 @@ class Grants:
 
 
 def _note(record: ImageRecord) -> str:
-    return f"{FOLDER}/{hashlib.sha256(record.sample_id.encode()).hexdigest()[:24]}"
+    return f"{FOLDER}/{image_name(record.sample_id)}"

@@ -7,7 +7,6 @@ of a run the small parts are compacted: one file takes the place of all.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.records.attempts import clear_attempts
+from pipeline.records.image_name import image_name
 from pipeline.records.result import ImageResult
 from pipeline.records.store.run_store import RunStore
 from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema, tables_of
@@ -106,7 +106,7 @@ def _merged(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _part_name(sample_id: str) -> str:
-    return f"part-{hashlib.sha256(sample_id.encode()).hexdigest()[:24]}.parquet"
+    return f"part-{image_name(sample_id)}.parquet"
 
 
 def _encoded(rows: pa.Table) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
+from pipeline.records.image_name import image_name
 from pipeline.records.store.run_store import RunStore
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
@@ -39,10 +39,6 @@ class WalkMemory:
         """Read one; None where there is none."""
         found = self.store.get(_name(sample_id))
         return None if found is None else decoded(found)
-
-    def forget(self) -> None:
-        """Remove all of them."""
-        self.store.clear(FOLDER)
 
 
 def encoded(walk: RememberedWalk) -> bytes:
@@ -139,4 +135,4 @@ def _cost(row: list[float]) -> Acquisition:
 
 
 def _name(sample_id: str) -> str:
-    return f"{FOLDER}/{hashlib.sha256(sample_id.encode()).hexdigest()[:24]}.npz"
+    return f"{FOLDER}/{image_name(sample_id)}.npz"

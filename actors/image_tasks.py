@@ -177,7 +177,7 @@ class ImageTasks:
     def conclude(self, image: int, walk: ImageWalk, started_s: float) -> None:
         """Put an image's result together and close it."""
         try:
-            result = conclude(walk, self.model.combine, started_s)
+            result = conclude(walk, self.model, started_s)
         except Exception as error:  # noqa: BLE001  # becomes the image's row
             self.post(Broke(image, _told(walk.record, error, walk.tiles.cost)))
         else:

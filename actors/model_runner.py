@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 
 from actors.model_directory import WEIGHTS, ModelDirectory
@@ -36,6 +37,7 @@ class ModelRunner:
         self,
         model: TNet,
         *,
+        num_classes: int,
         device: torch.device,
         batch_size: int,
         num_threads: int = 1,
@@ -44,6 +46,7 @@ class ModelRunner:
         self.batch_size = batch_size
         self.num_lanes = num_threads if device.type == "cpu" else 1
         self._lane = threading.local()
+        self._num_classes = num_classes
         self._device = device
         self._temperature = temperature
         self._model = model.eval().to(device).to(memory_format=torch.channels_last)
@@ -78,12 +81,23 @@ class ModelRunner:
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """(L, R) kept of looks, in order, to (L, K) class probabilities after each of them."""
         rows = torch.from_numpy(kept).to(self._device)
-        combined = self._model.aggregation.combine(rows).cpu()  # (L, K) float64
+        return self._tempered(self._model.aggregation.combine(rows))
+
+    @torch.inference_mode()
+    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(L, R) kept of looks to (L, K) class probabilities of each of them by itself."""
+        rows = torch.from_numpy(kept).to(self._device)
+        own = self._model.aggregation.look_log_probs(rows, self._num_classes)
+        return self._tempered(own.to(torch.float64).exp())
+
+    def _tempered(self, probabilities: Tensor) -> NDArray[np.float64]:
+        """(L, K) float64, as certain as the temperature lets them be."""
+        combined = probabilities.cpu()
         if self._temperature != 1.0:
             tiny = torch.finfo(combined.dtype).tiny
             combined = (combined.clamp(min=tiny).log() / self._temperature).softmax(dim=1)
-        probabilities: NDArray[np.float64] = combined.numpy()
-        return probabilities
+        tempered: NDArray[np.float64] = combined.numpy()
+        return tempered
 
     def _settle_in(self) -> None:
         """One processor for the calls of this thread."""
@@ -105,6 +119,7 @@ def load_runner(
     default = GPU_BATCH_SIZE if has_gpu else CPU_BATCH_SIZE
     return ModelRunner(
         network,
+        num_classes=len(model.config.class_names),
         device=torch.device("cuda" if has_gpu else "cpu"),
         batch_size=batch_size or default,
         num_threads=num_threads,

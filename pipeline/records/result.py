@@ -22,7 +22,7 @@ from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.remembered_walk import RememberedWalk, remembered
-from pipeline.walk.traversal import Combine
+from pipeline.walk.walk import LookModel
 
 Status: TypeAlias = Literal["ok", "degraded", "failed"]
 """`degraded`: classified, but something of it could not be read."""
@@ -92,6 +92,10 @@ class GlimpseRow:
     """Prediction after this look."""
     confidence_so_far: float | None
     """Its probability."""
+    class_index_alone: int | None
+    """What this look says by itself."""
+    confidence_alone: float | None
+    """Its probability."""
     cost_so_far: CostSoFar
     """Of the header and of the looks up to this one."""
     status: Literal["ok", "partial", "failed"]
@@ -131,7 +135,7 @@ def failed(record: ImageRecord, error: BaseException, seconds: float) -> ImageRe
     return ImageResult(outcome=failure, ledger=(header_cost(cost),) if cost.num_requests else ())
 
 
-def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResult:
+def conclude(image: ImageWalk, model: LookModel, started_s: float) -> ImageResult:
     """The result of an image whose walk is over. `started_s` is `time.perf_counter()` at its opening."""
     source, looks = image.tiles.source, image.traversal.looks
     acquisitions = image.tiles.acquisitions
@@ -141,7 +145,8 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
         return ImageResult(
             outcome=failure, ledger=ledger, pyramid=image.pyramid, walk=_to_go_on(image)
         )
-    so_far = combine(np.stack([look.kept for look in looks]))  # (L, K)
+    kept = np.stack([look.kept for look in looks])  # (L, R)
+    so_far = model.combine(kept)  # (L, K)
     return ImageResult(
         outcome=Prediction(
             record=image.record,
@@ -158,7 +163,7 @@ def conclude(image: ImageWalk, combine: Combine, started_s: float) -> ImageResul
             fingerprint=source.fingerprint,
             error=_tile_errors(image),
         ),
-        glimpses=_glimpse_rows(image, so_far, acquisitions),
+        glimpses=_glimpse_rows(image, so_far, model.alone(kept), acquisitions),
         ledger=ledger,
         pyramid=image.pyramid,
         walk=_to_go_on(image),
@@ -202,7 +207,10 @@ def _tile_errors(image: ImageWalk) -> str | None:
 
 
 def _glimpse_rows(
-    image: ImageWalk, so_far: NDArray[np.float64], acquisitions: dict[TileKey, Acquisition]
+    image: ImageWalk,
+    so_far: NDArray[np.float64],
+    alone: NDArray[np.float64],
+    acquisitions: dict[TileKey, Acquisition],
 ) -> tuple[GlimpseRow, ...]:
     """Good and failed looks in the order of their choosing."""
     rows: list[GlimpseRow] = []
@@ -222,6 +230,8 @@ def _glimpse_rows(
                 level=trace.plan.level,
                 class_index_so_far=int(so_far[index].argmax()),
                 confidence_so_far=float(so_far[index].max()),
+                class_index_alone=int(alone[index].argmax()),
+                confidence_alone=float(alone[index].max()),
                 cost_so_far=cost.so_far,
                 status="partial" if trace.num_failed_tiles else "ok",
                 error=None,
@@ -241,6 +251,8 @@ def _failed_row(order: int, glimpse: Glimpse, error: str, so_far: CostSoFar) -> 
         level=None,
         class_index_so_far=None,
         confidence_so_far=None,
+        class_index_alone=None,
+        confidence_alone=None,
         cost_so_far=so_far,
         status="failed",
         error=error,

@@ -50,6 +50,8 @@ GLIMPSES = pa.schema(
         ("cell_probability", pa.float64()),
         ("label_so_far", pa.string()),
         ("confidence_so_far", pa.float64()),
+        ("label_alone", pa.string()),
+        ("confidence_alone", pa.float64()),
         ("bytes_so_far", pa.int64()),
         ("requested_bytes_so_far", pa.int64()),
         ("requests_so_far", pa.int64()),
@@ -187,7 +189,7 @@ def _glimpse_batches(result: ImageResult, class_names: Sequence[str]) -> Iterato
 
 
 def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) -> dict[str, object]:
-    glimpse, index, cost = row.glimpse, row.class_index_so_far, row.cost_so_far
+    glimpse, cost = row.glimpse, row.cost_so_far
     return {
         "sample_id": sample_id,
         "order": row.order,
@@ -199,8 +201,10 @@ def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) ->
         "width_px": glimpse.region.width,
         "score": glimpse.score,
         "cell_probability": math.exp(glimpse.cell_log_prob),
-        "label_so_far": None if index is None else class_names[index],
+        "label_so_far": _name_of(row.class_index_so_far, class_names),
         "confidence_so_far": row.confidence_so_far,
+        "label_alone": _name_of(row.class_index_alone, class_names),
+        "confidence_alone": row.confidence_alone,
         "bytes_so_far": cost.transferred_bytes,
         "requested_bytes_so_far": cost.requested_bytes,
         "requests_so_far": cost.requests,
@@ -210,6 +214,10 @@ def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) ->
         "status": row.status,
         "error": row.error,
     }
+
+
+def _name_of(index: int | None, class_names: Sequence[str]) -> str | None:
+    return None if index is None else class_names[index]
 
 
 def _ledger_row(sample_id: str, cost: LevelCost) -> dict[str, object]:

@@ -45,6 +45,9 @@ class LookModel(Protocol):
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         """(L, R) kept of looks, in order, to (L, K) class probabilities after each of them."""
 
+    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(L, R) kept of looks to (L, K) class probabilities of each of them by itself."""
+
 
 def walk(image: ImageWalk, model: LookModel) -> None:
     """Walk an open image to its end; the looks are then in `image.traversal`."""

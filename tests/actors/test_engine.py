@@ -69,7 +69,7 @@ def alone(record: ImageRecord, plan: WalkPlan, runner: ModelRunner) -> ImageResu
     """One image by the reference."""
     image = open_image_walk(record, plan, combine=runner.combine, cache=TileCache(2**24))
     walk(image, runner)
-    result = conclude(image, runner.combine, time.perf_counter())
+    result = conclude(image, runner, time.perf_counter())
     image.close()
     return result
 
@@ -247,6 +247,8 @@ class TestEngine:
 
             def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
                 return kept.astype(np.float64)
+
+            alone = combine
 
         with Engine(model.config.plan, Broken(), EngineConfig()) as engine:
             promises = [engine.submit(record) for record in archive]

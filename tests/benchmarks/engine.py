@@ -56,6 +56,9 @@ class Recorder:
     def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
         return self._runner.combine(kept)
 
+    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._runner.alone(kept)
+
 
 def figures() -> list[Figure]:
     """Both ratios for the paper's network, and the first for the small one."""

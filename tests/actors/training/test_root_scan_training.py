@@ -79,7 +79,7 @@ class TestRootScan:
                 score_roots=runner.score_roots,
             )
             walk(image, runner)
-            alone = conclude(image, runner.combine, 0.0)
+            alone = conclude(image, runner, 0.0)
             assert result.glimpses == alone.glimpses
             assert sum(row.glimpse.parent is None for row in result.glimpses) <= 4
             image.close()

@@ -40,6 +40,8 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
             level=0,
             class_index_so_far=label,
             confidence_so_far=0.75,
+            class_index_alone=label,
+            confidence_alone=0.5,
             cost_so_far=CostSoFar(
                 transferred_bytes=100 * order,
                 requested_bytes=90 * order,

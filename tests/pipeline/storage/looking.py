@@ -58,8 +58,16 @@ class BrightnessModel:
         """The mean of all looks so far, as probabilities."""
         counts = np.arange(1, len(kept) + 1)[:, None]
         means = np.exp(np.cumsum(kept.astype(np.float64), axis=0) / counts)  # (L, K)
-        shares: NDArray[np.float64] = means / means.sum(axis=1, keepdims=True)
-        return shares
+        return _shares(means)
+
+    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Each look's own."""
+        return _shares(np.exp(kept.astype(np.float64)))
+
+
+def _shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = values / values.sum(axis=1, keepdims=True)
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ def reference(path: Path) -> Reference:
     model = BrightnessModel()
     image = open_image_walk(record, PLAN, combine=model.combine, cache=TileCache(2**24))
     walk(image, model)
-    result = conclude(image, model.combine, time.perf_counter())
+    result = conclude(image, model, time.perf_counter())
     shown = frozenset(key for trace in image.traces.values() for key in trace.plan.tiles)
     image.close()
     return Reference(result, shown)

@@ -77,6 +77,8 @@ class Brightness:
         """Nothing is known."""
         return np.full((len(kept), 2), 0.5)
 
+    alone = combine
+
 
 def opened(
     record: ImageRecord,

@@ -73,7 +73,7 @@ class Walker:
         if earlier is not None:
             go_on(image, earlier)
         walk(image, self.runner)
-        result = conclude(image, self.runner.combine, time.perf_counter())
+        result = conclude(image, self.runner, time.perf_counter())
         image.close()
         return result
 

@@ -87,6 +87,10 @@ class ModelConfig:
                 "walk.roots is 'scan', and the network scores no roots; set network.root_scorer and train it, or use "
                 "walk.roots: grid"
             )
+        if self.network.is_of_example and len(self.class_names) != 2:
+            raise ConfigError(
+                f"class_names is {list(self.class_names)}; a model of an example has two, 'like' and 'unlike'"
+            )
         wanted_score = "cell" if self.network.cell_scores == "independent" else "path"
         if network.grid and self.walk.score != wanted_score:
             raise ConfigError(
@@ -150,6 +154,11 @@ def open_model(name: str) -> ModelDirectory:
 def config_to_json(config: ModelConfig) -> dict[str, Any]:
     """As it is written; `config_from_json` reads it back."""
     return asdict(config)
+
+
+def config_to_text(config: ModelConfig) -> str:
+    """What config.json holds."""
+    return json.dumps(config_to_json(config), indent=2) + "\n"
 
 
 def config_from_json(data: Any) -> ModelConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +12,7 @@ import typer
 from rich.table import Table
 
 from actors.engine_config import EngineConfig
-from actors.model_directory import CONFIG, ModelDirectory, config_to_json, open_model
+from actors.model_directory import CONFIG, ModelDirectory, config_to_text, open_model
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.workers import WorkersAsked
@@ -93,8 +92,8 @@ def _walks(images: Iterator[FinishedImage]) -> Iterator[KnownWalk]:
 def _write(model: ModelDirectory, rule: StopRule) -> None:
     config = model.config
     calibrated = replace(config, walk=replace(config.walk, stop_rule=rule))
-    text = json.dumps(config_to_json(calibrated), indent=2)
-    write_text(Path(model.place) / CONFIG, text + "\n")
+    text = config_to_text(calibrated)
+    write_text(Path(model.place) / CONFIG, text)
     err.print(f"written: {Path(model.place) / CONFIG}")
 
 

@@ -17,6 +17,7 @@ from jobs.models import models
 from jobs.new_model import new_model
 from jobs.report import report
 from jobs.savings import savings
+from jobs.search import search
 from jobs.submit import submit
 from jobs.train import train
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 JOBS = (
     classify,
     doctor,
+    search,
     savings,
     report,
     costs,

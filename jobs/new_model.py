@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from actors.model_directory import CONFIG, WEIGHTS, ModelConfig, config_to_json
+from actors.model_directory import CONFIG, WEIGHTS, ModelConfig, config_to_text
 from jobs.console import err, out, run_alone, told_plainly
 from models.architecture import Architecture, architecture_named
 from pipeline.errors import UsageError
@@ -68,7 +67,7 @@ def write_model(config: ModelConfig, directory: Path) -> None:
     )
     directory.mkdir(parents=True, exist_ok=True)
     save_weights(network, directory / WEIGHTS)
-    write_text(directory / CONFIG, json.dumps(config_to_json(config), indent=2) + "\n")
+    write_text(directory / CONFIG, config_to_text(config))
 
 
 def _walk(network: Architecture) -> WalkConfig:

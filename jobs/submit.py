@@ -15,7 +15,7 @@ import typer
 from jobs.console import BROKE, OK, err, out, run_alone, told_plainly
 from pipeline.errors import UsageError
 
-VERBS = ("classify", "savings", "ingest", "train", "calibrate", "doctor")
+VERBS = ("classify", "search", "savings", "ingest", "train", "calibrate", "doctor")
 """Commands that are worth a cluster."""
 CODE = Path(__file__).parents[1]
 """What travels with the job, if it is a checkout: its `.rayignore` keeps the upload small."""

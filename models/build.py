@@ -15,6 +15,7 @@ from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.depth_location import DepthLocation
 from models.errors import ModelError
 from models.initialisation import Scheme, initialise
+from models.likeness import LikenessLocation
 from models.location import ContextLocation
 from models.network_config import NetworkConfig
 from models.pooling import pooling_of
@@ -79,6 +80,8 @@ def assemble(
         model = builders[name](num_classes, num_bands, network)
         model.root_scorer = _root_scorer(network, num_bands)
         model.mean.fill_(network.input_mean)
+        if network.is_of_example:
+            model.positional_encoding = None  # the example is sought everywhere
         return model
 
 
@@ -175,6 +178,8 @@ def _location(
 ) -> nn.Module:
     if network.location == "own":
         return own()
+    if network.location == "likeness":
+        return LikenessLocation(cell_channels)
     gamma = BLOCK_GAMMA if network.location == "block_attention_rnn" else 1
     return RecurrentLocation(
         cell_channels=cell_channels, num_depths=network.num_depths, gamma=gamma

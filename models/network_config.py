@@ -12,8 +12,9 @@ from models.errors import ModelError
 class NetworkConfig:
     """What the paper leaves no choice in, and we do. The defaults are the paper."""
 
-    location: Literal["own", "attention_rnn", "block_attention_rnn"] = "own"
-    """The architecture's own location module; AttentionRNN over the cells of a look; or its block form."""
+    location: Literal["own", "attention_rnn", "block_attention_rnn", "likeness"] = "own"
+    """The architecture's own location module; AttentionRNN over the cells of a look; its block form; or how much a
+    cell resembles an example (`foveate search`)."""
     root_scorer: Literal["none", "attention_rnn", "block_attention_rnn"] = "none"
     """What scores the roots of an image from an overview, for `walk.roots: scan`; `none`: the network cannot."""
     cell_scores: Literal["unit_softmax", "temperature_softmax", "independent"] = "unit_softmax"
@@ -28,9 +29,10 @@ class NetworkConfig:
         "attention_gated",
         "class_token",
         "saol",
+        "likeness",
     ] = "mean"
-    """Mean feature (the paper); mean with learned weights; a clipped sum of log-odds; or what other papers on attention
-    pool with: see docs/models.md."""
+    """Mean feature (the paper); mean with learned weights; a clipped sum of log-odds; what other papers on attention
+    pool with: see docs/models.md; or the look that is most like an example (`foveate search`)."""
     num_depths: int = 3
     """Depths with parameters of their own, where a network has such; deeper looks use the last ones."""
     input_mean: float = 0.5
@@ -46,3 +48,13 @@ class NetworkConfig:
             raise ModelError(f"network.input_mean is {self.input_mean}; from 0 to 1")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ModelError(f"network.dropout is {self.dropout}; from 0 to below 1")
+        if (self.location == "likeness") != (self.aggregation == "likeness"):
+            raise ModelError(
+                f"network.location is {self.location!r}, network.aggregation {self.aggregation!r}; "
+                "both are 'likeness' in a model that foveate search makes, or neither is"
+            )
+
+    @property
+    def is_of_example(self) -> bool:
+        """Whether the network knows one example instead of classes; such a one is made, not trained."""
+        return self.aggregation == "likeness"

@@ -8,6 +8,7 @@ from torch import nn
 
 from models.aggregation import Aggregation, MeanAggregation
 from models.evidence import EvidenceAggregation
+from models.likeness import LikenessAggregation
 from models.network_config import NetworkConfig
 from models.query_aggregation import ClassTokenAggregation, FirstLookAggregation
 from models.weighting import GatedScore, LinearScore, SqueezeScore, WeightedAggregation
@@ -24,17 +25,20 @@ def pooling_of(
 ) -> Aggregation:
     """The aggregation that the config names, around a classification module, (B, D) to (B, K)."""
     kind = network.aggregation
-    if kind == "saol":
-        return WeightedAggregation(classification, GatedScore(num_features), mixes="probabilities")
     if kind in _SCORES:
         return WeightedAggregation(classification, _SCORES[kind](num_features))
-    if kind == "evidence":
-        depths = network.num_depths
-        return EvidenceAggregation(classification, num_classes=num_classes, num_depths=depths)
-    if kind == "attention_dp":
-        return FirstLookAggregation(classification, num_classes=num_classes)
-    if kind == "class_token":
-        return ClassTokenAggregation(
+    builders: Mapping[str, Callable[[], Aggregation]] = {
+        "mean": lambda: MeanAggregation(classification),
+        "evidence": lambda: EvidenceAggregation(
+            classification, num_classes=num_classes, num_depths=network.num_depths
+        ),
+        "attention_dp": lambda: FirstLookAggregation(classification, num_classes=num_classes),
+        "class_token": lambda: ClassTokenAggregation(
             classification, num_classes=num_classes, num_features=num_features
-        )
-    return MeanAggregation(classification)
+        ),
+        "saol": lambda: WeightedAggregation(
+            classification, GatedScore(num_features), mixes="probabilities"
+        ),
+        "likeness": lambda: LikenessAggregation(num_features),
+    }
+    return builders[kind]()

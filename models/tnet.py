@@ -66,7 +66,7 @@ class TNet(nn.Module):
             stop_gradient: whether what the location module learns leaves the feature extraction alone, as in
                 the authors' code.
         """
-        seen: Features = self.feature_extraction((images - self.mean) / self.std, positions[:, 2])
+        seen = self.seen(images, positions[:, 2])
         features = seen.vectors
         if self.positional_encoding is not None:
             features = self.positional_encoding(features, positions)
@@ -76,6 +76,11 @@ class TNet(nn.Module):
         shown = seen.detached() if stop_gradient else seen
         logits = self.location(shown)
         return Look(features, logits, self.cell_scores(logits))
+
+    def seen(self, images: Tensor, depths: Tensor) -> Features:
+        """What the feature extraction makes of windows, (B, C, base, base) from 0 to 1, at depths (B,)."""
+        features: Features = self.feature_extraction((images - self.mean) / self.std, depths)
+        return features
 
     def root_logits(self, overviews: Tensor) -> Tensor:
         """How likely a look at each root of an image is to tell something.

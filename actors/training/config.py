@@ -52,6 +52,13 @@ class NetworkChoice:
     start_from: str | None = None
     """A model directory whose weights to start from; None: random weights."""
 
+    def __post_init__(self) -> None:
+        if self.network.is_of_example:
+            raise ConfigError(
+                "model.network is that of a model that foveate search made of an example; there is nothing in it to "
+                "train. Choose another location and aggregation"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimiserConfig:

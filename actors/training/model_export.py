@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from actors.model_directory import CONFIG, WEIGHTS, ModelConfig, config_to_json
+from actors.model_directory import CONFIG, WEIGHTS, ModelConfig, config_to_text
 from actors.training.config import Stage
 from actors.training.job import TrainingJob
 from models.tnet import TNet
@@ -34,5 +33,5 @@ def export_model(
     partial = directory / f".{WEIGHTS}.partial"
     save_weights(network, partial)
     partial.replace(directory / WEIGHTS)
-    write_text(directory / CONFIG, json.dumps(config_to_json(config), indent=2) + "\n")
+    write_text(directory / CONFIG, config_to_text(config))
     return directory

@@ -65,7 +65,7 @@ class ModelRunner:
         images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
         yxd_there = torch.from_numpy(yxd).to(self._device)
         seen = self._model.look(images, yxd_there)
-        kept = self._model.aggregation.keep(seen.features, yxd_there[:, 2]).cpu().numpy()  # (B, R)
+        kept = self._model.aggregation.keep(seen.features, yxd_there).cpu().numpy()  # (B, R)
         cells = seen.cell_log_probs.cpu().numpy()  # (B, G)
         return [Observation(kept[i], cells[i]) for i in range(count)]
 

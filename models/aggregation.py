@@ -24,12 +24,12 @@ class Aggregation(nn.Module, ABC):
         self.classification = classification
 
     @abstractmethod
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:
         """What a walk keeps of looks.
 
         Args:
             features: (B, D) position-encoded features.
-            depths: (B,) int64, depth of each look.
+            positions: (B, 3) int64, y, x and depth of each look in the tree of looks.
 
         Returns:
             (B, R), its first K columns being the look's own class logits.
@@ -64,7 +64,7 @@ class MeanAggregation(Aggregation):
     logits are kept, and the prediction after each look costs nothing.
     """
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all places are alike
         """(B, D) to (B, K) logits."""
         logits: Tensor = self.classification(features)
         return logits

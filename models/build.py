@@ -99,7 +99,7 @@ def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> 
         ),
         cell_scores=_cell_scores(network),
         positional_encoding=ConcatenatedEncoding(num_features=bagnet.NUM_FEATURES),
-        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0),
+        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0, grid=5),
     )
 
 
@@ -129,7 +129,9 @@ def _tnet_fmow(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
         ),
-        aggregation=_aggregation(network, efficientnet.NUM_FEATURES, num_classes, dropout=0.5),
+        aggregation=_aggregation(
+            network, efficientnet.NUM_FEATURES, num_classes, dropout=0.5, grid=3
+        ),
     )
 
 
@@ -159,7 +161,7 @@ def _tnet_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNe
         ),
         cell_scores=_cell_scores(network),
         positional_encoding=None,  # where a small thing lies does not say what it is
-        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1),
+        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1, grid=7),
     )
 
 
@@ -203,9 +205,11 @@ def _cell_scores(network: NetworkConfig) -> nn.Module:
 
 
 def _aggregation(
-    network: NetworkConfig, num_features: int, num_classes: int, *, dropout: float
+    network: NetworkConfig, num_features: int, num_classes: int, *, dropout: float, grid: int = 0
 ) -> Aggregation:
     rate = dropout if network.dropout is None else network.dropout
     linear = nn.Linear(num_features, num_classes)
     classification = nn.Sequential(nn.Dropout(rate), linear) if rate else linear
-    return pooling_of(network, classification, num_features, num_classes)
+    return pooling_of(
+        network, classification, num_features=num_features, num_classes=num_classes, grid=grid
+    )

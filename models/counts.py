@@ -92,7 +92,9 @@ def look_cost(
             feature_extraction=extraction + _excitations(model.feature_extraction, image, depth),
             positional_encoding=_count_optional(model.positional_encoding, seen.vectors, position),
             location=_count_optional(model.location, seen),
-            classification=multiplications_of(lambda: model.aggregation.keep(seen.vectors, depth)),
+            classification=multiplications_of(
+                lambda: model.aggregation.keep(seen.vectors, position)
+            ),
         )
 
 

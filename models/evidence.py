@@ -37,12 +37,12 @@ class EvidenceAggregation(Aggregation):
         self.credit = nn.Parameter(torch.tensor([_inverse_softplus(one) for one in shares]))
         self.bound = nn.Parameter(torch.full((num_depths,), _inverse_softplus(1.0)))
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:
         """(B, D) to (B, K + 1): log-probabilities of the look, and its depth."""
         logits = self.classification(features)
         exact = torch.promote_types(logits.dtype, torch.float32)  # depths do not fit into bfloat16
         log_probs = F.log_softmax(logits.to(exact), dim=1)
-        return torch.cat([log_probs, depths[:, None].to(log_probs.dtype)], dim=1)
+        return torch.cat([log_probs, positions[:, 2:].to(log_probs.dtype)], dim=1)
 
     def combine(self, kept: Tensor) -> Tensor:
         """(L, K + 1) to (L, K) probabilities after each look."""

@@ -83,10 +83,10 @@ class LikenessAggregation(Aggregation):
         self.register_buffer("example", torch.zeros(num_features))
         self.register_buffer("depth", torch.zeros((), dtype=torch.int64))
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:
         """(B, D) to (B, 2): log-probabilities of like and unlike."""
         found = resemblance(self.example, features)  # (B,)
-        counted = torch.where(depths == self.depth, found, 0.0)
+        counted = torch.where(positions[:, 2] == self.depth, found, 0.0)
         like = counted.clamp(_TINY, 1 - _TINY)
         return torch.stack([like.log(), (1 - like).log()], dim=1)
 

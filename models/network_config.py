@@ -29,6 +29,7 @@ class NetworkConfig:
         "attention_gated",
         "class_token",
         "saol",
+        "conv_lstm",
         "likeness",
     ] = "mean"
     """Mean feature (the paper); mean with learned weights; a clipped sum of log-odds; what other papers on attention

@@ -9,6 +9,7 @@ from torch import nn
 from models.aggregation import Aggregation, MeanAggregation
 from models.evidence import EvidenceAggregation
 from models.likeness import LikenessAggregation
+from models.map_memory import MapMemoryAggregation
 from models.network_config import NetworkConfig
 from models.query_aggregation import ClassTokenAggregation, FirstLookAggregation
 from models.weighting import GatedScore, LinearScore, SqueezeScore, WeightedAggregation
@@ -21,9 +22,22 @@ _SCORES: Mapping[str, Callable[[int], nn.Module]] = {
 
 
 def pooling_of(
-    network: NetworkConfig, classification: nn.Module, num_features: int, num_classes: int
+    network: NetworkConfig,
+    classification: nn.Module,
+    *,
+    num_features: int,
+    num_classes: int,
+    grid: int,
 ) -> Aggregation:
-    """The aggregation that the config names, around a classification module, (B, D) to (B, K)."""
+    """The aggregation that the config names, around a classification module, (B, D) to (B, K).
+
+    Args:
+        network: options.
+        classification: of single features.
+        num_features: D.
+        num_classes: K.
+        grid: candidate cells per side of a look; 0: none.
+    """
     kind = network.aggregation
     if kind in _SCORES:
         return WeightedAggregation(classification, _SCORES[kind](num_features))
@@ -38,6 +52,9 @@ def pooling_of(
         ),
         "saol": lambda: WeightedAggregation(
             classification, GatedScore(num_features), mixes="probabilities"
+        ),
+        "conv_lstm": lambda: MapMemoryAggregation(
+            classification, num_classes=num_classes, num_features=num_features, grid=grid
         ),
         "likeness": lambda: LikenessAggregation(num_features),
     }

@@ -27,7 +27,7 @@ class FirstLookAggregation(Aggregation):
         super().__init__(classification)
         self._num_classes = num_classes
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all places are alike
         """(B, D) to (B, K + D): logits and features."""
         return torch.cat([self.classification(features), features], dim=1)
 
@@ -68,7 +68,7 @@ class ClassTokenAggregation(Aggregation):
             nn.Linear(2 * num_features, num_features),
         )
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all places are alike
         """(B, D) to (B, K + 1 + D): the look's own logits, its score, and its value."""
         score, value = self._asked(features)
         return torch.cat([self.classification(features), score, value], dim=1)

@@ -95,7 +95,7 @@ class WeightedAggregation(Aggregation):
         self.score = score
         self._mixes = mixes
 
-    def keep(self, features: Tensor, depths: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all depths are alike
+    def keep(self, features: Tensor, positions: Tensor) -> Tensor:  # noqa: ARG002  # the contract; all places are alike
         """(B, D) to (B, K + 1): logits, and the score."""
         return torch.cat([self.classification(features), self.score(features)], dim=1)
 

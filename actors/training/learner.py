@@ -43,7 +43,7 @@ class TrainingNetwork(nn.Module):
         look = network.look(
             batch.images, batch.positions, stop_gradient=self._rule.config.stop_gradient
         )
-        kept = network.aggregation.keep(look.features, batch.rows.depth)
+        kept = network.aggregation.keep(look.features, batch.positions)
         return self._rule.terms(
             look,
             kept,

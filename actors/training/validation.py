@@ -85,7 +85,7 @@ def _predict(
     """(N, K) log-probabilities after the last look of each walk."""
     batch = batch_of(episodes, classes, team.device)
     look = network.look(batch.images, batch.positions)
-    kept = network.aggregation.keep(look.features, batch.rows.depth)
+    kept = network.aggregation.keep(look.features, batch.positions)
     log_probs = network.aggregation.log_probs(kept, batch.rows.image, batch.rows.num_images)
     predictions: NDArray[np.float64] = log_probs.double().cpu().numpy()
     return predictions

@@ -29,17 +29,25 @@ def aggregation_of(kind: str) -> Aggregation:
     torch.manual_seed(0)
     classification = nn.Linear(NUM_FEATURES, NUM_CLASSES)
     network = NetworkConfig(aggregation=kind)  # type: ignore[arg-type]
-    one = pooling_of(network, classification, NUM_FEATURES, NUM_CLASSES).double()
+    one = pooling_of(
+        network, classification, num_features=NUM_FEATURES, num_classes=NUM_CLASSES, grid=3
+    ).double()
     if isinstance(one, ClassTokenAggregation):
         nn.init.normal_(one.token)
     return one
 
 
 def looks(count: int) -> tuple[Tensor, Tensor]:
-    """Features and depths of some looks."""
+    """Features and positions of some looks."""
     generator = torch.Generator().manual_seed(1)
     features = torch.randn(count, NUM_FEATURES, generator=generator, dtype=torch.float64)
-    return features * 2, torch.arange(count) % 4
+    return features * 2, at_depths(torch.arange(count) % 4)
+
+
+def at_depths(depths: Tensor) -> Tensor:
+    """Positions, somewhere at these depths."""
+    places = torch.arange(len(depths))
+    return torch.stack([places % 3, places % 5, depths], dim=1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,8 +55,8 @@ class TestAll:
     def test_streamed_equals_one_shot(self, kind: str) -> None:
         """What is said after n looks equals what the training form says of these n looks."""
         one = aggregation_of(kind)
-        features, depths = looks(7)
-        kept = one.keep(features, depths)
+        features, positions = looks(7)
+        kept = one.keep(features, positions)
         after_each = one.combine(kept)
         for count in range(1, 8):
             image_of = torch.zeros(count, dtype=torch.int64)
@@ -59,9 +67,9 @@ class TestAll:
     def test_images_of_a_step_are_apart(self, kind: str) -> None:
         """Looks at several images combine as those of each alone, however many each has."""
         one = aggregation_of(kind)
-        features, depths = looks(9)
+        features, positions = looks(9)
         image_of = torch.tensor([0, 0, 1, 2, 2, 2, 2, 2, 2])
-        kept = one.keep(features, depths)
+        kept = one.keep(features, positions)
         together = one.log_probs(kept, image_of, 3)
         for image in range(3):
             mine = kept[image_of == image]
@@ -72,20 +80,20 @@ class TestAll:
     def test_gradients_by_finite_differences(self, kind: str) -> None:
         """The training form's gradient is what small steps measure."""
         one = aggregation_of(kind)
-        features, depths = looks(5)
+        features, positions = looks(5)
         image_of = torch.tensor([0, 0, 0, 1, 1])
 
         def loss(values: Tensor) -> Tensor:
-            return one.log_probs(one.keep(values, depths), image_of, 2)[:, 1].sum()
+            return one.log_probs(one.keep(values, positions), image_of, 2)[:, 1].sum()
 
         assert torch.autograd.gradcheck(loss, (features.requires_grad_(),))
 
     def test_single_looks_speak_for_themselves(self, kind: str) -> None:
         """A look's own log-probabilities are those of the classification module."""
         one = aggregation_of(kind)
-        features, depths = looks(4)
+        features, positions = looks(4)
 
-        found = one.look_log_probs(one.keep(features, depths), NUM_CLASSES)
+        found = one.look_log_probs(one.keep(features, positions), NUM_CLASSES)
 
         torch.testing.assert_close(found, F.log_softmax(one.classification(features), dim=1))
 
@@ -94,7 +102,7 @@ class TestWeighting:
     def test_it_starts_as_the_mean(self) -> None:
         """A new network with learned weights predicts what the paper's mean predicts."""
         features = torch.randn(6, 64)
-        depths = torch.zeros(6, dtype=torch.int64)
+        positions = torch.zeros(6, 3, dtype=torch.int64)
         found = []
         for network in (NetworkConfig(aggregation="mean"), NetworkConfig(aggregation="weighting")):
             model = build_model("tnet_small", num_classes=4, network=network).eval()
@@ -102,7 +110,7 @@ class TestWeighting:
             model.aggregation.classification.load_state_dict(
                 other.aggregation.classification.state_dict()
             )
-            found.append(model.aggregation.combine(model.aggregation.keep(features, depths)))
+            found.append(model.aggregation.combine(model.aggregation.keep(features, positions)))
 
         torch.testing.assert_close(found[0], found[1])
 
@@ -115,6 +123,42 @@ class TestWeighting:
         found = one.combine(kept)[1]
 
         torch.testing.assert_close(found, torch.tensor([1.0, 3, 0, 0, 0]).double().softmax(0))
+
+
+class TestMapMemory:
+    def test_looks_lie_where_they_were_taken(self) -> None:
+        """A root is written everywhere, any other look into the root's cell that it lies in, however deep it is."""
+        one = aggregation_of("conv_lstm")
+        positions = torch.tensor([[2, 7, 0], [1, 2, 1], [5, 0, 2], [26, 9, 3], [3, 4, 1]])
+        kept = one.keep(torch.randn(5, NUM_FEATURES, dtype=torch.float64), positions)
+        there = one._maps(kept).abs().sum(dim=1) > 0  # type: ignore[operator]
+
+        assert there[0].all()
+        for row, place in zip(there[1:], [(1, 2), (1, 0), (2, 1), (0, 1)], strict=True):
+            assert torch.nonzero(row).tolist() == [list(place)]
+
+    def test_remembers_by_hand(self) -> None:
+        """After two looks the prediction is the head of the mean of what the cell says of one map, then the other."""
+        one = aggregation_of("conv_lstm")
+        features, positions = looks(2)
+        one_map = torch.zeros(1, 16, 3, 3, dtype=torch.float64)
+        first = one.embed(features[:1])[:, :, None, None].expand_as(one_map)  # type: ignore[operator]
+        second = one_map.clone()
+        second[0, :, 1, 1] = one.embed(features[1:])[0]  # type: ignore[operator]
+        state = one.memory(first, one.memory.first(1, 3, 3, first))  # type: ignore[operator, union-attr]
+        state = one.memory(second, state)  # type: ignore[operator]
+        logits = one.head(state.hidden.mean(dim=(2, 3)))  # type: ignore[operator]
+
+        found = one.combine(one.keep(features, positions))[1]
+
+        torch.testing.assert_close(found, logits.softmax(dim=1)[0])
+
+    def test_order_counts(self) -> None:
+        """The same looks the other way round say something else: it is a memory, not a sum."""
+        one = aggregation_of("conv_lstm")
+        kept = one.keep(*looks(4))
+
+        assert not torch.allclose(one.combine(kept)[-1], one.combine(kept.flip(0))[-1], atol=1e-4)
 
 
 class TestPoolingOfOtherPapers:
@@ -142,7 +186,7 @@ class TestPoolingOfOtherPapers:
         features = torch.tensor([[2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
         weights = (torch.tensor([4.0, 6.0, 0.0]) / 2**0.5).softmax(0)
         with torch.no_grad():
-            found = one.combine(one.keep(features, torch.zeros(3, dtype=torch.int64)))[2]
+            found = one.combine(one.keep(features, torch.zeros(3, 3, dtype=torch.int64)))[2]
             expected = (weights[:, None] * one.classification(features)).sum(dim=0).softmax(0)
 
         torch.testing.assert_close(found, expected.double(), atol=1e-6, rtol=0)
@@ -151,7 +195,7 @@ class TestPoolingOfOtherPapers:
         """Attention of the token over itself and the looks, by PyTorch's own function."""
         one = aggregation_of("class_token")
         assert isinstance(one, ClassTokenAggregation)
-        features, depths = looks(6)
+        features, positions = looks(6)
         seen = one.norm1(torch.cat([one.token, features]))
         pooled = F.scaled_dot_product_attention(
             one.query(seen[:1])[None], one.key(seen)[None], one.value(seen)[None]
@@ -160,7 +204,7 @@ class TestPoolingOfOtherPapers:
         tokens = tokens + one.perceptron(one.norm2(tokens))
         expected = one.classification(tokens)[0].softmax(0)
 
-        torch.testing.assert_close(one.combine(one.keep(features, depths))[5], expected)
+        torch.testing.assert_close(one.combine(one.keep(features, positions))[5], expected)
 
 
 class TestEvidence:
@@ -169,7 +213,7 @@ class TestEvidence:
         one = EvidenceAggregation(nn.Identity(), num_classes=2, num_depths=1)
         logits = torch.tensor([[math.log(0.9), math.log(0.1)], [math.log(0.6), math.log(0.4)]])
 
-        found = one.combine(one.keep(logits, torch.zeros(2, dtype=torch.int64)))
+        found = one.combine(one.keep(logits, torch.zeros(2, 3, dtype=torch.int64)))
 
         evidence = [
             math.log(1.8) + math.log(1.2),
@@ -183,15 +227,15 @@ class TestEvidence:
         one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=1)
         logits = torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 0, 0]])
 
-        found = one.combine(one.keep(logits, torch.zeros(3, dtype=torch.int64)))
+        found = one.combine(one.keep(logits, torch.zeros(3, 3, dtype=torch.int64)))
 
         torch.testing.assert_close(found[2], found[0])
 
     def test_prior_bound_and_credit_learn(self) -> None:
         """All three have gradients."""
         one = aggregation_of("evidence")
-        features, depths = looks(8)
-        one.log_probs(one.keep(features * 4, depths), torch.zeros(8, dtype=torch.int64), 1)[
+        features, positions = looks(8)
+        one.log_probs(one.keep(features * 4, positions), torch.zeros(8, dtype=torch.int64), 1)[
             0, 2
         ].backward()
 
@@ -204,7 +248,9 @@ class TestEvidence:
         """With two depths of parameters a look of depth 7 counts like one of depth 1."""
         one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=2)
         logits = torch.tensor([[2.0, 0, 0]])
-        near, far = (one.combine(one.keep(logits, torch.tensor([depth]))) for depth in (1, 7))
+        near, far = (
+            one.combine(one.keep(logits, at_depths(torch.tensor([depth])))) for depth in (1, 7)
+        )
 
         torch.testing.assert_close(near, far)
 

@@ -76,9 +76,9 @@ class TestAggregation:
         aggregation.example[:] = torch.tensor([0.0, 2.0])
         aggregation.depth.fill_(1)
         features = torch.tensor([[0.0, 2.0], [0.0, 1.0], [2.0, 0.0], [0.0, 1.6]])
-        depths = torch.tensor([0, 1, 1, 1])
+        positions = torch.tensor([[0, 0, 0], [3, 1, 1], [0, 2, 1], [1, 1, 1]])
 
-        like = aggregation.combine(aggregation.keep(features, depths))[:, 0]
+        like = aggregation.combine(aggregation.keep(features, positions))[:, 0]
 
         assert like.tolist() == pytest.approx([0, 0.5, 0.5, 0.8], abs=1e-5)
 
@@ -86,7 +86,7 @@ class TestAggregation:
         """The first columns that are kept are each look's own log-probabilities."""
         aggregation = LikenessAggregation(2)
         aggregation.example[:] = torch.tensor([0.0, 2.0])
-        kept = aggregation.keep(torch.tensor([[0.0, 1.0]]), torch.tensor([0]))
+        kept = aggregation.keep(torch.tensor([[0.0, 1.0]]), torch.zeros(1, 3, dtype=torch.int64))
 
         assert aggregation.look_log_probs(kept, 2)[0].tolist() == pytest.approx([math.log(0.5)] * 2)
 

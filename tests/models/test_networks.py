@@ -134,7 +134,7 @@ class TestAggregation:
         features = torch.randn(7, 64, dtype=torch.float64)
         with torch.inference_mode():
             found = model.aggregation.combine(
-                model.aggregation.keep(features, torch.zeros(7, dtype=torch.int64))
+                model.aggregation.keep(features, torch.zeros(7, 3, dtype=torch.int64))
             )
             for count in range(1, 8):
                 mean = features[:count].mean(dim=0)
@@ -175,7 +175,7 @@ class TestTNet:
         with torch.inference_mode():
             positions = torch.zeros(1, 3, dtype=torch.int64)
             look = model.look(torch.rand(1, num_bands, base, base), positions)
-            kept = model.aggregation.keep(look.features, positions[:, 2])
+            kept = model.aggregation.keep(look.features, positions)
 
         assert look.cell_log_probs.shape == (1, architecture.grid**2)
         assert model.aggregation.combine(kept).shape == (1, 4)

@@ -155,7 +155,7 @@ class TestStopGradient:
         rows = rows_of([1], [(0, -1, -1), (1, 0, 5)])
         positions = torch.tensor([[0, 0, 0], [0, 5, 1]])
         look = model.look(torch.rand(2, 1, 96, 96), positions, stop_gradient=stop_gradient)
-        kept = model.aggregation.keep(look.features, rows.depth)
+        kept = model.aggregation.keep(look.features, positions)
         rule = LearningRule(LearningConfig())
         terms = rule.terms(look, kept, model.aggregation, rows, NUM_CLASSES)
         getattr(terms, part).backward()

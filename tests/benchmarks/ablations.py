@@ -34,6 +34,12 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "no warm start": {"blobs": False},
     "mean of features": {"model.network.aggregation": "mean"},
     "learned weights": {"model.network.aggregation": "weighting"},
+    "LTPA pc": {"model.network.aggregation": "attention_pc"},
+    "LTPA dp": {"model.network.aggregation": "attention_dp"},
+    "gated attention": {"model.network.aggregation": "attention_gated"},
+    "class token": {"model.network.aggregation": "class_token"},
+    "SAOL": {"model.network.aggregation": "saol"},
+    "ConvLSTM": {"model.network.aggregation": "conv_lstm"},
     "per region": {
         "model.walk.selection": "top_k",
         "model.walk.looks_per_region": [12, 1],

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.benchmarks.digits import Digits
+from pipeline.benchmarks.layer import Layer
 from pipeline.benchmarks.scene import Scene
 from pipeline.images.region import Region
+from pipeline.images.resample import to_size
 
 Pixels = NDArray[np.uint8]
 GRAIN_PX = 2048
@@ -46,18 +48,16 @@ class SceneDrawing:
     """
 
     def __init__(self, scene: Scene, digits: Digits) -> None:
-        side, noise_px = scene.law.digit_px, scene.law.noise_px
         self.scene = scene
-        numerals = [
-            (Region(one.y_px, one.x_px, side, side), sized(digits.images[one.source], side))
-            for one in scene.digits
-        ]
-        noise = [
-            (Region(one.y_px, one.x_px, noise_px, noise_px), scene.patterns[one.pattern])
-            for one in scene.noise
-        ]
+        numerals = Layer(
+            pictures=np.stack(
+                [sized(digits.images[one.source], scene.law.digit_px) for one in scene.digits]
+            ),
+            chosen=np.arange(len(scene.digits)),
+            corners=np.array([(one.y_px, one.x_px) for one in scene.digits]),
+        )
         is_ips = scene.law.order == "ips"
-        self._things = [*noise, *numerals] if is_ips else [*numerals, *noise]
+        self._layers = [scene.strewn, numerals] if is_ips else [numerals, scene.strewn]
 
     @property
     def regions(self) -> list[Region]:
@@ -65,7 +65,7 @@ class SceneDrawing:
         side = self.scene.law.canvas_px
         if self.scene.law.background == "grain":
             return [Region(0, 0, side, side)]
-        return [*self.scene.settlements, *(region for region, _ in self._things)]
+        return [*self.scene.settlements, *(one for layer in self._layers for one in layer.regions)]
 
     def draw(self, region: Region) -> Pixels:
         """(height, width) level-0 pixels of a region.
@@ -75,11 +75,8 @@ class SceneDrawing:
         """
         canvas = self._background(region)
         is_black = self.scene.law.background == "black" and not self.scene.settlements
-        for where, picture in self._things:
-            shared = region.intersection(where)
-            if shared is not None:
-                rows, cols = slice(shared.y - where.y, None), slice(shared.x - where.x, None)
-                part = picture[rows, cols][: shared.height, : shared.width]
+        for layer in self._layers:
+            for shared, part in layer.within(region):
                 y, x = shared.y - region.y, shared.x - region.x
                 under = canvas[y : y + shared.height, x : x + shared.width]
                 under[:] = part if is_black else np.maximum(under, part)
@@ -119,6 +116,7 @@ def sized(picture: Pixels, side: int) -> Pixels:
 def halved(pixels: Pixels) -> Pixels:
     """(H, W) of even sides to (H / 2, W / 2) by 2 x 2 means, rounded half up."""
     h, w = pixels.shape
-    sums = pixels.reshape(h // 2, 2, w // 2, 2).astype(np.uint16).sum(axis=(1, 3))
-    means: Pixels = ((sums + 2) // 4).astype(np.uint8)
+    means: Pixels = to_size(pixels[:, :, None], h // 2, w // 2)[:, :, 0].astype(
+        np.uint8, copy=False
+    )
     return means

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import tifffile
 import zarr
+from zarr.codecs import ZstdCodec
 
-from pipeline.benchmarks.sparse_pyramid import BLOCK_PX, SparseLevel
+from pipeline.benchmarks.sparse_pyramid import BLOCK_PX, Place, SparseLevel
 from pipeline.errors import UsageError
 from pipeline.images.region import Region
+from pipeline.images.zarr.encoded_shard import encoded_shard
 
 SHARD_TILES = 8
 """Tiles along a side of a shard, one file. Who reads one tile also reads the index of its shard, 16 bytes a tile."""
+ZSTD_LEVEL = 0
+"""What zstd itself thinks best."""
 MAX_TIFF_PX = 16384
 """A TIFF is written level by level from memory."""
 
@@ -26,31 +31,41 @@ def write_ome_zarr(path: Path, levels: Sequence[SparseLevel], *, tile_px: int, n
     shutil.rmtree(partial, ignore_errors=True)
     group = zarr.open_group(str(partial), mode="w", zarr_format=3)
     for index, level in enumerate(levels):
-        _write_level(group, str(index), level, tile_px)
+        _write_level(group, partial / str(index), level, tile_px)
     group.attrs.update({"ome": _ome(name, len(levels))})
     partial.rename(path)
 
 
-def _write_level(group: zarr.Group, name: str, level: SparseLevel, tile_px: int) -> None:
-    blocks = min(SHARD_TILES * tile_px, level.side_px) // BLOCK_PX
-    shard = max(1, blocks) * BLOCK_PX
+def _write_level(group: zarr.Group, directory: Path, level: SparseLevel, tile_px: int) -> None:
+    blocks = max(1, min(SHARD_TILES * tile_px, level.side_px) // BLOCK_PX)
+    across = blocks * BLOCK_PX // tile_px  # tiles along a side of a shard
     array = group.create_array(
-        name,
+        directory.name,
         shape=(level.side_px, level.side_px),
         chunks=(tile_px, tile_px),
-        shards=(shard, shard),
+        shards=(across * tile_px, across * tile_px),
         dtype="uint8",
+        compressors=ZstdCodec(level=ZSTD_LEVEL),
         fill_value=0,
         dimension_names=("y", "x"),
     )
-    for y, x in sorted(
-        {(row * BLOCK_PX // shard, col * BLOCK_PX // shard) for row, col in level.blocks}
-    ):
-        height = min(shard, level.side_px - y * shard)
-        width = min(shard, level.side_px - x * shard)
-        pixels = level.region(Region(y * shard, x * shard, height, width))
-        if pixels is not None:
-            array[y * shard : y * shard + height, x * shard : x * shard + width] = pixels
+    shards: dict[Place, dict[Place, bytes]] = {}
+    for (row, col), pixels in sorted(level.tiles(tile_px), key=lambda tile: _z_order(*tile[0])):
+        encoded = bytes(imagecodecs.zstd_encode(pixels.tobytes(), level=ZSTD_LEVEL))
+        shard = shards.setdefault((row // across, col // across), {})
+        shard[row % across, col % across] = encoded
+    for place, tiles in shards.items():
+        path = directory / array.metadata.encode_chunk_key(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(encoded_shard((across, across), tiles)))
+
+
+def _z_order(row: int, col: int) -> int:
+    """Along a curve on which what is near in the image is near in the file; zarr-python writes so, too."""
+    bits = max(row, col).bit_length()
+    return sum(
+        ((row >> bit & 1) << 2 * bit) | ((col >> bit & 1) << 2 * bit + 1) for bit in range(bits)
+    )
 
 
 def write_tiff(path: Path, levels: Sequence[SparseLevel], *, tile_px: int) -> None:

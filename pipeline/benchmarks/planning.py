@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.benchmarks.digits import Digits
+from pipeline.benchmarks.layer import Layer
 from pipeline.benchmarks.noise import noise_patterns
 from pipeline.benchmarks.places import (
     digit_places,
@@ -13,7 +14,7 @@ from pipeline.benchmarks.places import (
     noise_places_within,
     settlements,
 )
-from pipeline.benchmarks.scene import PlacedDigit, PlacedNoise, Scene, SceneLaw
+from pipeline.benchmarks.scene import PlacedDigit, Scene, SceneLaw
 from pipeline.errors import UsageError
 
 NUM_CLASSES = 10
@@ -50,8 +51,11 @@ def plan_scenes(law: SceneLaw, digits: Digits, count: int, seed: int) -> list[Sc
             Scene(
                 law=law,
                 digits=_placed_digits(sources[index], digits, beyond.digits(corners[index])),
-                noise=_placed_noise(noise_chosen[index], beyond.noise(noise_corners[index])),
-                patterns=patterns,
+                strewn=Layer(
+                    pictures=patterns,
+                    chosen=noise_chosen[index],
+                    corners=beyond.noise(noise_corners[index]),
+                ),
                 grain_at=beyond.grain_at,
                 settlements=beyond.settlements,
             )
@@ -105,13 +109,4 @@ def _placed_digits(
     return tuple(
         PlacedDigit(source=int(source), digit=int(digits.labels[source]), y_px=int(y), x_px=int(x))
         for source, (y, x) in zip(sources, corners, strict=True)
-    )
-
-
-def _placed_noise(
-    patterns: NDArray[np.int64], corners: NDArray[np.int64]
-) -> tuple[PlacedNoise, ...]:
-    return tuple(
-        PlacedNoise(pattern=int(pattern), y_px=int(y), x_px=int(x))
-        for pattern, (y, x) in zip(patterns, corners, strict=True)
     )

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.benchmarks.layer import Layer
 from pipeline.errors import UsageError
 from pipeline.images.region import Region
 
@@ -108,14 +109,23 @@ class Scene:
     """What it follows."""
     digits: tuple[PlacedDigit, ...]
     """In the order in which they are pasted; those of the majority first."""
-    noise: tuple[PlacedNoise, ...]
-    """In the order in which it is pasted."""
-    patterns: NDArray[np.uint8]
-    """(N, noise_px, noise_px) what noise looks like; the same for all scenes of a split."""
+    strewn: Layer
+    """The noise; its pictures are the same for all scenes of a split."""
     grain_at: tuple[int, int] = (0, 0)
     """Where the scene begins in the endless plane of grain."""
     settlements: tuple[Region, ...] = ()
     """Textured squares."""
+
+    @property
+    def patterns(self) -> NDArray[np.uint8]:
+        """(N, noise_px, noise_px) what noise looks like."""
+        return self.strewn.pictures
+
+    @property
+    def noise(self) -> tuple[PlacedNoise, ...]:
+        """In the order in which it is pasted."""
+        placed = zip(self.strewn.chosen.tolist(), self.strewn.corners.tolist(), strict=True)
+        return tuple(PlacedNoise(pattern=pattern, y_px=y, x_px=x) for pattern, (y, x) in placed)
 
     def label(self, task: Task) -> str:
         """The class of the image: the majority, the largest digit, the topmost, or all that occur."""

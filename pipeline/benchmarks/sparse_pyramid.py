@@ -16,8 +16,10 @@ BLOCK_PX = 256
 COARSEST_PX = 128
 """Levels are added until a side is no longer than this, or odd."""
 
-Blocks: TypeAlias = Mapping[tuple[int, int], Pixels]
-"""Row and column of a block to its (BLOCK_PX, BLOCK_PX) pixels; black ones are missing."""
+Place: TypeAlias = tuple[int, int]
+"""Row and column, counted in blocks or in tiles."""
+Blocks: TypeAlias = Mapping[Place, Pixels]
+"""Where a block lies to its (BLOCK_PX, BLOCK_PX) pixels; black ones are missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +43,19 @@ class SparseLevel:
             y, x = (row - rows.start) * BLOCK_PX, (col - cols.start) * BLOCK_PX
             canvas[y : y + BLOCK_PX, x : x + BLOCK_PX] = self.blocks[row, col]
         return canvas[: region.height, : region.width]
+
+    def tiles(self, tile_px: int) -> Iterator[tuple[Place, Pixels]]:
+        """Where each tile lies that is not black, and its (tile_px, tile_px) pixels; in no order.
+
+        Args:
+            tile_px: side of a tile, which divides that of a block.
+        """
+        across = BLOCK_PX // tile_px
+        for (row, col), block in self.blocks.items():
+            for y, x in np.ndindex(across, across):
+                tile = block[y * tile_px : (y + 1) * tile_px, x * tile_px : (x + 1) * tile_px]
+                if tile.any():
+                    yield (row * across + y, col * across + x), tile
 
 
 def num_levels(side_px: int) -> int:
@@ -76,7 +91,7 @@ def _drawn(drawing: SceneDrawing) -> Blocks:
 
 
 def _halved(blocks: Blocks) -> Blocks:
-    coarser: dict[tuple[int, int], Pixels] = {}
+    coarser: dict[Place, Pixels] = {}
     half = BLOCK_PX // 2
     for (row, col), block in blocks.items():
         target = coarser.setdefault((row // 2, col // 2), np.zeros((BLOCK_PX, BLOCK_PX), np.uint8))

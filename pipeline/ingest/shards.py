@@ -18,11 +18,9 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.images.zarr.chunks import MISSING
+from pipeline.images.zarr.encoded_shard import CHECKSUM_BYTES, encoded_shard
 from pipeline.ingest.plan import CHUNK_PX, BlockKey, IngestPlan
-
-MISSING = 2**64 - 1
-"""Offset and length of a chunk that is not stored."""
-_CHECKSUM_BYTES = 4
 
 
 class ChunkPlace(NamedTuple):
@@ -91,22 +89,17 @@ class ShardFiles:
     ) -> None:
         level, row, col = shard
         counts = self._chunks_per_shard(level)
-        index = np.full((*counts, 2), MISSING, np.dtype("<u8"))
-        parts, offset = [], 0
-        for block in sorted(held):  # by block: what is near in the image is near in the file
-            for place, encoded in held[block].items():
-                inside = (place.band, place.row - row * counts[1], place.col - col * counts[2])
-                index[inside] = offset, len(encoded)
-                parts.append(encoded)
-                offset += len(encoded)
-        table = index.tobytes()
-        checksum = int(google_crc32c.value(table)).to_bytes(_CHECKSUM_BYTES, "little")
+        chunks = {
+            (place.band, place.row - row * counts[1], place.col - col * counts[2]): encoded
+            for block in sorted(held)  # by block: what is near in the image is near in the file
+            for place, encoded in held[block].items()
+        }
         path = self._path(shard)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not in the array's directory: there it would be taken for a chunk.
         temporary = self._directory / f".shard-{level}-{row}-{col}"
         with temporary.open("wb") as file:
-            file.writelines((*parts, table, checksum))
+            file.writelines(encoded_shard(counts, chunks))
         temporary.replace(path)
 
     def _index(self, shard: tuple[int, int, int]) -> NDArray[np.uint64] | None:
@@ -116,7 +109,7 @@ class ShardFiles:
         try:
             with self._path(shard).open("rb") as file:
                 end = file.seek(0, os.SEEK_END)
-                file.seek(max(0, end - num_bytes - _CHECKSUM_BYTES))
+                file.seek(max(0, end - num_bytes - CHECKSUM_BYTES))
                 table, checksum = file.read(num_bytes), file.read()
         except FileNotFoundError:
             return None

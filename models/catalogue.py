@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, get_args
 
@@ -17,9 +17,11 @@ from models.ltpa.vgg import Vgg, VggProgressive, vgg_attention
 from models.network_config import NetworkConfig
 from models.patch_conv import PatchConvKind, PatchConvNet
 from models.uan.network import Uan
+from models.vision_transformer import VitKind, vision_transformer
 
 _LTPA = "Learn to Pay Attention (2018)"
 _PATCH_CONV = "PatchConvNet (2021)"
+_UAN = "UAN (2019)"
 _ATTENTION_RNN = "AttentionRNN (2019)"
 
 
@@ -56,10 +58,13 @@ class Part:
     """Its key in the `network` section of a model's config."""
     paper: str
     """Who described it."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Other keys that it needs, and their values."""
 
     def num_parameters(self, name: str) -> int:
         """Its trainable ones in a `tnet_small` of ten classes and one band, the classifier's included."""
-        config = NetworkConfig(**{self.role: name})  # type: ignore[arg-type]  # checked where it is read from a file
+        keys = {self.role: name, **self.beside}
+        config = NetworkConfig(**keys)  # type: ignore[arg-type]  # checked where it is read from a file
         with torch.device("meta"):
             network = assemble("tnet_small", num_classes=10, num_bands=1, network=config)
         return sum(one.numel() for one in getattr(network, self.role).parameters())
@@ -85,9 +90,16 @@ WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
         )
         for kind in get_args(PatchConvKind)
     },
-    "uan": WholeImageNetwork(
-        paper="UAN (2019)", num_classes=67, input_px=224, make=Uan, device="cpu"
-    ),
+    **{
+        f"vit_{kind}": WholeImageNetwork(
+            paper="ViT (2021)",
+            num_classes=1000,
+            input_px=224,
+            make=partial(vision_transformer, kind),
+        )
+        for kind in get_args(VitKind)
+    },
+    "uan": WholeImageNetwork(paper=_UAN, num_classes=67, input_px=224, make=Uan, device="cpu"),
 }
 """By name."""
 PARTS: Sequence[tuple[str, Part]] = (
@@ -104,5 +116,8 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("attention_gated", Part(role="aggregation", paper="attention-based MIL (2018)")),
     ("class_token", Part(role="aggregation", paper=_PATCH_CONV)),
     ("saol", Part(role="aggregation", paper="SAOL (2020)")),
+    ("conv_lstm", Part(role="aggregation", paper=_UAN)),
+    ("likeness", Part(role="location", paper=_LTPA, beside={"aggregation": "likeness"})),
+    ("likeness", Part(role="aggregation", paper=_LTPA, beside={"location": "likeness"})),
 )
 """By name; some play two parts."""

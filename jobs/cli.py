@@ -16,6 +16,7 @@ from jobs.make_benchmark import make_benchmark
 from jobs.models import models
 from jobs.new_model import new_model
 from jobs.report import report
+from jobs.room_benchmark import room_benchmark
 from jobs.savings import savings
 from jobs.search import search
 from jobs.submit import submit
@@ -43,6 +44,7 @@ JOBS = (
     new_model,
     demo,
     attention_benchmark,
+    room_benchmark,
 )
 for job in JOBS:
     app.command()(job)

@@ -25,7 +25,10 @@ def models(
                 _architectures(classes),
             ),
             ("What may be put into them, by the key in the section `network`", _parts()),
-            ("Networks that see a whole image at once, for Python", _whole_image_networks()),
+            (
+                "Networks that see a whole image at once (of 32 x 32 px: for `foveate image-benchmark`)",
+                _whole_image_networks(),
+            ),
         ):
             out.print(f"\n{title}", markup=False)
             out.print(table)

@@ -12,14 +12,13 @@ from torch import nn
 
 from models.build import assemble
 from models.counts import multiplications_of
-from models.ltpa.resnet164 import ResNet164, resnet164_attention
-from models.ltpa.vgg import Vgg, VggProgressive, vgg_attention
 from models.network_config import NetworkConfig
 from models.patch_conv import PatchConvKind, PatchConvNet
+from models.small_images.catalogue import LTPA, SMALL_IMAGES
+from models.small_images.preparation import SIDE_PX
 from models.uan.network import Uan
 from models.vision_transformer import VitKind, vision_transformer
 
-_LTPA = "Learn to Pay Attention (2018)"
 _PATCH_CONV = "PatchConvNet (2021)"
 _UAN = "UAN (2019)"
 _ATTENTION_RNN = "AttentionRNN (2019)"
@@ -70,19 +69,12 @@ class Part:
         return sum(one.numel() for one in getattr(network, self.role).parameters())
 
 
-_ATTENTIVE: Mapping[str, Callable[[int], nn.Module]] = {
-    "vgg": Vgg,
-    "vgg_att": partial(vgg_attention, num_levels=1),
-    "vgg_att2": vgg_attention,
-    "vgg_att3": partial(vgg_attention, num_levels=3),
-    "vgg_pan": VggProgressive,
-    "rn164": ResNet164,
-    "rn164_att2": resnet164_attention,
-}
 WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
     **{
-        name: WholeImageNetwork(paper=_LTPA, num_classes=100, input_px=32, make=make)
-        for name, make in _ATTENTIVE.items()
+        name: WholeImageNetwork(
+            paper=network.paper, num_classes=100, input_px=SIDE_PX, make=network.make
+        )
+        for name, network in SMALL_IMAGES.items()
     },
     **{
         f"patch_conv_{kind}": WholeImageNetwork(
@@ -111,8 +103,8 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("mean", Part(role="aggregation", paper="TNet (2021)")),
     ("weighting", Part(role="aggregation", paper="TNet (2021), later code")),
     ("evidence", Part(role="aggregation", paper="ours")),
-    ("attention_pc", Part(role="aggregation", paper=_LTPA)),
-    ("attention_dp", Part(role="aggregation", paper=_LTPA)),
+    ("attention_pc", Part(role="aggregation", paper=LTPA)),
+    ("attention_dp", Part(role="aggregation", paper=LTPA)),
     ("attention_gated", Part(role="aggregation", paper="attention-based MIL (2018)")),
     ("class_token", Part(role="aggregation", paper=_PATCH_CONV)),
     ("saol", Part(role="aggregation", paper="SAOL (2020)")),

@@ -51,11 +51,12 @@ class SpatialGate(nn.Module):
         self.convolution = nn.Conv2d(2, 1, kernel_px, padding=kernel_px // 2, bias=False)
         self.norm = nn.BatchNorm2d(1, momentum=_MOMENTUM)
         nn.init.zeros_(self.norm.weight)
+        self.mask = nn.Sigmoid()
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, m, n) to the same, scaled."""
-        gate: Tensor = self.norm(self.convolution(pooled(maps)))  # (B, 1, m, n)
-        return maps * gate.sigmoid()
+        gate: Tensor = self.mask(self.norm(self.convolution(pooled(maps))))  # (B, 1, m, n)
+        return maps * gate
 
 
 class RecurrentGate(nn.Module):
@@ -83,12 +84,14 @@ class RecurrentGate(nn.Module):
             inner if gamma == 1 else BlockAttentionRNN(seen, gamma=gamma, inner=inner)
         )
         self.source = source
+        self.mask = nn.Sigmoid()
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, m, n) to the same, scaled."""
         seen = maps if self.source == "full" else pooled(maps)
         found: AttentionMap = self.attention(seen)
-        return maps * found.values.sigmoid()
+        gate: Tensor = self.mask(found.values)  # (B, 1, m, n)
+        return maps * gate
 
 
 class CBAM(nn.Module):

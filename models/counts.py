@@ -103,10 +103,22 @@ def _count_optional(module: nn.Module | None, *inputs: Tensor | Features) -> int
 
 
 def multiplications_of(work: Callable[[], object]) -> int:
-    """Multiplications of convolutions and matrix products; torch counts each with its addition."""
-    with FlopCounterMode(display=False) as counter:
+    """Multiplications of convolutions and matrix products; torch counts each with its addition.
+
+    It knows no products that are added in place, of which AttentionRNN's recurrence is made.
+    """
+    in_place = {torch.ops.aten.baddbmm_: _flops_of_added_product}
+    with FlopCounterMode(display=False, custom_mapping=in_place) as counter:
         work()
     return int(counter.get_total_flops()) // 2
+
+
+def _flops_of_added_product(
+    _into: torch.Size, left: torch.Size, right: torch.Size, **_: object
+) -> int:
+    """Of (B, M, K) times (B, K, N)."""
+    batch, rows, inner = left
+    return 2 * batch * rows * inner * right[2]
 
 
 def _excitations(module: nn.Module, image: Tensor, depth: Tensor) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import typer
 
 from jobs.attention_benchmark import attention_benchmark
+from jobs.attention_tables import attention_tables
 from jobs.calibrate import calibrate
 from jobs.classify import classify
 from jobs.costs import costs
 from jobs.demo import demo
 from jobs.doctor import doctor
 from jobs.export import export
+from jobs.image_benchmark import image_benchmark
 from jobs.ingest import ingest
 from jobs.make_benchmark import make_benchmark
 from jobs.models import models
@@ -45,6 +47,8 @@ JOBS = (
     demo,
     attention_benchmark,
     room_benchmark,
+    image_benchmark,
+    attention_tables,
 )
 for job in JOBS:
     app.command()(job)

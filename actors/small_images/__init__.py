@@ -1,0 +1,1 @@
+"""The papers' experiments with whole images of 32 px: training, attacks, transfer, and maps to look at."""

@@ -52,6 +52,33 @@ class Aggregation(nn.Module, ABC):
             (N, K) log-probabilities.
         """
 
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        return "logits above the mean of all classes; those of all looks add up to the image's"
+
+    @abstractmethod
+    def weights(self, kept: Tensor) -> Tensor:
+        """How much each look counts in the prediction, whatever it says.
+
+        Args:
+            kept: (L, R) of the looks at one image.
+
+        Returns:
+            (L,) from 0 to 1, in float64; they sum to 1, or to less where something beside the looks counts.
+        """
+
+    @abstractmethod
+    def evidence(self, kept: Tensor) -> Tensor:
+        """What each look adds for each class to the prediction after the last one, before any temperature.
+
+        Args:
+            kept: (L, R) of the looks at one image.
+
+        Returns:
+            (L, K) in `evidence_unit`, in float64; below 0 speaks against the class.
+        """
+
     def look_log_probs(self, kept: Tensor, num_classes: int) -> Tensor:
         """(M, K) log-probabilities of every look by itself."""
         return F.log_softmax(kept[:, :num_classes], dim=1)
@@ -75,9 +102,22 @@ class MeanAggregation(Aggregation):
         means = kept.to(torch.float64).cumsum(dim=0) / counts[:, None]  # (L, K)
         return means.softmax(dim=1)
 
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K) logits to (L,), all the same."""
+        return torch.full((len(kept),), 1 / len(kept), dtype=torch.float64, device=kept.device)
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K) logits to (L, K)."""
+        return self.weights(kept)[:, None] * above_mean(kept.to(torch.float64))
+
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K) logits to (N, K) log-probabilities."""
         ones = kept.new_ones(len(kept))
         counts = kept.new_zeros(num_images).index_add(0, image_of, ones)
         totals = kept.new_zeros((num_images, kept.shape[1])).index_add(0, image_of, kept)
         return F.log_softmax(totals / counts[:, None], dim=1)
+
+
+def above_mean(logits: Tensor) -> Tensor:
+    """(L, K) logits without what a softmax does not hear: what they have in common over the classes."""
+    return logits - logits.mean(dim=1, keepdim=True)

@@ -75,6 +75,7 @@ class BagNetFeatures(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Conv2d(channels, NUM_FEATURES, 1)
         self.dropout = nn.Dropout2d(dropout)
+        self.last_maps = nn.Identity()
         self._grid = grid
 
     def forward(self, images: Tensor, depths: Tensor) -> Features:
@@ -85,7 +86,7 @@ class BagNetFeatures(nn.Module):
             maps = block(maps)
             if number == _PICKED_BLOCK:
                 picked = maps
-        maps = self.dropout(F.leaky_relu(self.head(maps), SLOPE))
+        maps = self.last_maps(self.dropout(F.leaky_relu(self.head(maps), SLOPE)))
         vectors = maps.mean(dim=(2, 3))  # (B, D)
         step = _STRIDE_OF_PICKS
         cells = picked[:, :, ::step, ::step] if self._grid else picked[:, :, :0, :0]

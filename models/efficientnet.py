@@ -37,6 +37,7 @@ class EfficientNetFeatures(nn.Module):
         blocks = [module for module in self.stages.modules() if isinstance(module, MBConv)]
         for number, block in enumerate(blocks, start=1):
             block.stochastic_depth.p = drop_connect * number / len(blocks)
+        self.last_maps = nn.Identity()
         self._grid = grid
 
     def forward(self, images: Tensor, depths: Tensor) -> Features:
@@ -46,7 +47,7 @@ class EfficientNetFeatures(nn.Module):
             maps = stage(maps)
             if number == _PICKED_STAGE:
                 picked = maps
-        vectors = maps.mean(dim=(2, 3))  # (B, D)
+        vectors = self.last_maps(maps).mean(dim=(2, 3))  # (B, D)
         cells = picked[:, :, _PICKS, _PICKS] if self._grid else picked[:, :, :0, :0]
         return Features(vectors, cells, depths)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aggregation import Aggregation
+from models.aggregation import Aggregation, above_mean
 
 _ROOT_CREDIT, _COARSE_CREDIT = 0.02, 0.3
 """Where the credit of the first depth and of those between it and the finest starts; the finest starts at 1. The
@@ -50,6 +50,21 @@ class EvidenceAggregation(Aggregation):
         total = prior + self._evidence(kept.to(torch.float64), prior).cumsum(dim=0)
         return total.softmax(dim=1)
 
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        return "logits above the mean of all classes; those of all looks and the prior add up to the image's"
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K + 1) to (L,): each depth's credit, as a share of that of all looks."""
+        credit = self._credit(kept.to(torch.float64))[:, 0]
+        return credit / credit.sum()
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K + 1) to (L, K)."""
+        prior = F.log_softmax(self.prior.to(torch.float64), dim=0)
+        return above_mean(self._evidence(kept.to(torch.float64), prior))
+
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + 1) to (N, K) log-probabilities."""
         prior = F.log_softmax(self.prior, dim=0)
@@ -59,10 +74,16 @@ class EvidenceAggregation(Aggregation):
 
     def _evidence(self, kept: Tensor, prior: Tensor) -> Tensor:
         """(M, K) what each look adds to the log-odds."""
-        depth = kept[:, -1].long().clamp(max=len(self.credit) - 1)  # (M,)
-        credit = F.softplus(self.credit).to(kept.dtype)[depth][:, None]
-        bound = F.softplus(self.bound).to(kept.dtype)[depth][:, None]
-        return credit * torch.maximum(kept[:, :-1] - prior, -bound)
+        bound = F.softplus(self.bound).to(kept.dtype)[self._depth(kept)][:, None]
+        return self._credit(kept) * torch.maximum(kept[:, :-1] - prior, -bound)
+
+    def _credit(self, kept: Tensor) -> Tensor:
+        """(M, 1) how much looks of each one's depth are believed."""
+        return F.softplus(self.credit).to(kept.dtype)[self._depth(kept)][:, None]
+
+    def _depth(self, kept: Tensor) -> Tensor:
+        """(M,) depths with parameters of their own."""
+        return kept[:, -1].long().clamp(max=len(self.credit) - 1)
 
 
 def _inverse_softplus(value: float) -> float:

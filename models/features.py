@@ -1,4 +1,7 @@
-"""What a feature extraction module says of a window; the contract of all of them."""
+"""What a feature extraction module says of a window; the contract of all of them.
+
+Whatever it takes its vectors from last passes through its part `last_maps`, (B, D, m, n): explanations ask there.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aggregation import Aggregation
+from models.aggregation import Aggregation, above_mean
 from models.weighting import image_means, running_means
 
 
@@ -36,6 +36,16 @@ class FirstLookAggregation(Aggregation):
         exact = kept.to(torch.float64)
         logits, features = exact[:, : self._num_classes], exact[:, self._num_classes :]
         return running_means(_agreement(features, features[:1]), logits).softmax(dim=1)
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K + D) to (L,)."""
+        features = kept[:, self._num_classes :].to(torch.float64)
+        return _agreement(features, features[:1]).softmax(dim=0)
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K + D) to (L, K)."""
+        logits = kept[:, : self._num_classes].to(torch.float64)
+        return self.weights(kept)[:, None] * above_mean(logits)
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + D) to (N, K) log-probabilities."""
@@ -75,13 +85,28 @@ class ClassTokenAggregation(Aggregation):
 
     def combine(self, kept: Tensor) -> Tensor:
         """(L, K + 1 + D) to (L, K) probabilities after each look."""
-        own_score, own_value = (one.to(torch.float64) for one in self._asked(self.token))
-        scores, values = self._parts(kept.to(torch.float64))
-        # The token is a look before the first.
-        every = torch.cat([own_score[:, 0], scores])
-        pooled = running_means(every, torch.cat([own_value, values]))[1:]  # (L, D)
-        logits = self._logits(pooled.to(self.token.dtype))
-        return logits.to(torch.float64).softmax(dim=1)
+        scores, values = self._with_token(kept)
+        pooled = running_means(scores, values)[1:]  # (L, D)
+        return self._exact_logits(pooled).softmax(dim=1)
+
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        return "logits above the mean of all classes that leaving the look out would take away"
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K + 1 + D) to (L,); the rest of 1 is the token's own."""
+        scores, _ = self._with_token(kept)
+        return scores.softmax(dim=0)[1:]
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K + 1 + D) to (L, K). A perceptron follows the mean, so nothing adds up: each look is left out once."""
+        scores, values = self._with_token(kept)
+        powers = (scores - scores.max()).exp()[:, None]  # (1 + L, 1)
+        parts = powers * values  # (1 + L, D)
+        whole = parts.sum(dim=0, keepdim=True) / powers.sum()
+        others = (parts.sum(dim=0) - parts[1:]) / (powers.sum() - powers[1:])  # (L, D)
+        return above_mean(self._exact_logits(whole)) - above_mean(self._exact_logits(others))
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + 1 + D) to (N, K) log-probabilities."""
@@ -102,6 +127,16 @@ class ClassTokenAggregation(Aggregation):
         score = (self.key(normed) * query).sum(dim=1, keepdim=True) / features.shape[1] ** 0.5
         value: Tensor = self.value(normed)
         return score, value
+
+    def _with_token(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """(1 + L,) scores and (1 + L, D) values, in float64: the token is a look before the first."""
+        own_score, own_value = (one.to(torch.float64) for one in self._asked(self.token))
+        scores, values = self._parts(kept.to(torch.float64))
+        return torch.cat([own_score[:, 0], scores]), torch.cat([own_value, values])
+
+    def _exact_logits(self, pooled: Tensor) -> Tensor:
+        """(N, D) to (N, K), in float64."""
+        return self._logits(pooled.to(self.token.dtype)).to(torch.float64)
 
     def _parts(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """(M,) scores and (M, D) values."""

@@ -43,6 +43,7 @@ class SmallFeatures(nn.Module):
         self.mix = nn.Conv2d(CELL_CHANNELS, CELL_CHANNELS, 1, bias=False)
         self.mix_norm = DepthNorm(CELL_CHANNELS, num_depths=num_depths)
         self.project = DepthLinear(2 * CELL_CHANNELS, NUM_FEATURES, num_depths=num_depths)
+        self.last_maps = nn.Identity()
 
     def forward(self, images: Tensor, depths: Tensor) -> Features:
         """(B, C, 96, 96) and (B,) to (B, 64) vectors and (B, 96, 7, 7) cells.
@@ -62,7 +63,7 @@ class SmallFeatures(nn.Module):
         maps = F.silu(self.fine_norm(self.fine(maps, depths), depths))  # (B, 32, 24, 24)
         maps = F.silu(self.coarse_norm(self.coarse(maps), depths))  # (B, 64, 8, 8)
         cells = F.silu(self.cell_norm(self.cell(maps), depths))  # (B, 96, 7, 7)
-        cells = cells + F.silu(self.mix_norm(self.mix(cells), depths))
+        cells = self.last_maps(cells + F.silu(self.mix_norm(self.mix(cells), depths)))
         pooled = torch.cat([cells.amax(dim=(2, 3)), cells.mean(dim=(2, 3))], dim=1)  # (B, 192)
         vectors = F.silu(self.project(pooled[:, None], depths))[:, 0]  # (B, 64)
         return Features(vectors, cells, depths)

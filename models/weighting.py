@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aggregation import Aggregation
+from models.aggregation import Aggregation, above_mean
 
 _SQUEEZE = 4
 _TINY = 1e-12
@@ -104,6 +104,23 @@ class WeightedAggregation(Aggregation):
         exact = kept.to(torch.float64)
         means = running_means(exact[:, -1], self._values(exact))  # (L, K)
         return means.softmax(dim=1) if self._mixes == "features" else means
+
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        if self._mixes == "features":
+            return super().evidence_unit
+        return "probability of the class; those of all looks add up to the image's"
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K + 1) to (L,)."""
+        return kept[:, -1].to(torch.float64).softmax(dim=0)
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K + 1) to (L, K); of probabilities, where those are mixed."""
+        values = self._values(kept.to(torch.float64))
+        shown = above_mean(values) if self._mixes == "features" else values
+        return self.weights(kept)[:, None] * shown
 
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, K + 1) to (N, K) log-probabilities."""

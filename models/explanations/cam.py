@@ -7,6 +7,8 @@ from torch import Tensor
 
 from models.explanations.explanation import Explanation
 
+CAM_UNIT = "logits; their mean over the map is the class' logit but for its bias"
+
 
 def class_activation_maps(maps: Tensor, weights: Tensor, classes: Tensor) -> Explanation:
     """How much each position adds to a class' logit, but for its bias.
@@ -16,4 +18,5 @@ def class_activation_maps(maps: Tensor, weights: Tensor, classes: Tensor) -> Exp
         weights: (K, C) of the linear layer.
         classes: (B,) which class of each image.
     """
-    return Explanation(method="cam", maps=torch.einsum("bcmn,bc->bmn", maps, weights[classes]))
+    found = torch.einsum("bcmn,bc->bmn", maps, weights[classes])
+    return Explanation(method="cam", maps=found, unit=CAM_UNIT)

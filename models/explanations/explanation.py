@@ -1,13 +1,18 @@
-"""What every explanation comes to: a map per image, and how it is brought to the image's size."""
+"""What every explanation comes to: maps with a meaning, and how they are brought to the size of what they explain."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Method: TypeAlias = Literal["attention", "weights", "evidence", "cells", "cam", "grad_cam"]
+"""What made it: masks of a network of attention; what the aggregation makes of each look; what the location module
+expects of the cells of each look; positions inside what the network saw."""
 
 _TINY = 1e-30
 _ROUNDING = 1e-6
@@ -15,12 +20,14 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Explanation:
-    """Of some images."""
+    """Of some images, or of some looks at one image."""
 
-    method: str
-    """What made it: `attention`, `cam`, `grad_cam`."""
+    method: Method
+    """What made it."""
     maps: Tensor
-    """(B, m, n); larger is more. Only the order of an image's values has a meaning."""
+    """(B, m, n), a map over each image or look; larger is more."""
+    unit: str = ""
+    """What a value counts, in words; empty: only the order of a map's values has a meaning."""
 
     def shown(self, height: int, width: int) -> Tensor:
         """(B, height, width), each image's values from 0 to 1; a flat map is 0."""

@@ -49,7 +49,17 @@ class ModelRunner:
         self._num_classes = num_classes
         self._device = device
         self._temperature = temperature
-        self._model = model.eval().to(device).to(memory_format=torch.channels_last)
+        self._model: TNet = model.eval().to(device).to(memory_format=torch.channels_last)
+
+    @property
+    def network(self) -> TNet:
+        """The network itself, for whoever asks it for more than looks; one thread at a time."""
+        return self._model
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self._device
 
     @torch.inference_mode()
     def look(

@@ -57,7 +57,9 @@ def window_cam(network: TNet, images: Tensor, positions: Tensor, classes: Tensor
     if maps.shape[:2] != vectors.shape or not torch.allclose(
         maps.mean(dim=(2, 3)), vectors, rtol=1e-4, atol=1e-5
     ):
-        raise ModelError(f"no CAM: the network's features are not the mean over a map; {_WAY_OUT}")
+        raise ModelError(
+            f"there is no CAM of this network: its features are not the mean over a map; {_WAY_OUT}"
+        )
     return class_activation_maps(maps, weights, classes)
 
 
@@ -83,7 +85,9 @@ def _weights_of_features(network: TNet) -> Tensor:
         if not isinstance(part, nn.Linear | nn.Dropout | nn.Sequential)
     ]
     if len(linear) != 1 or others:
-        raise ModelError(f"no CAM: the network's classification is not linear; {_WAY_OUT}")
+        raise ModelError(
+            f"there is no CAM of this network: its classification is not linear; {_WAY_OUT}"
+        )
     weights = linear[0].weight
     encoding = network.positional_encoding
     if encoding is None:
@@ -92,7 +96,7 @@ def _weights_of_features(network: TNet) -> Tensor:
         num_features = encoding.mix.out_features
         return weights @ encoding.mix.weight[:, :num_features]
     raise ModelError(
-        "no CAM: between the mean over the last map and the classification stands a positional encoding that is "
+        "there is no CAM of this network: a positional encoding stands between mean and classification that is "
         f"not linear; {_WAY_OUT}"
     )
 

@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.evidence.explained import Explained
+from pipeline.evidence.methods import Method
+from pipeline.evidence.palette import legend
 from pipeline.evidence.pictures import Pictures
 from pipeline.records.coverage import Coverage
 from pipeline.records.finished_run import FinishedImage, FinishedRun
@@ -34,8 +37,10 @@ def contents(
     images: Sequence[FinishedImage],
     pictures: Mapping[str, Pictures],
     tables: Mapping[str, Any],
+    methods: Sequence[Method] = (),
 ) -> dict[str, Any]:
-    """Everything that the page shows, ready for JSON."""
+    """Everything that the page shows, ready for JSON. `methods`: kinds of explanation that were asked for."""
+    explanations = {"methods": _methods(methods)} if methods else {}
     return {
         "title": run.directory.name,
         "facts": _facts(run),
@@ -50,6 +55,7 @@ def contents(
             if image.sample_id in pictures
         },
         "tables": tables,
+        **explanations,
     }
 
 
@@ -134,7 +140,37 @@ def _row(image: FinishedImage) -> list[Any]:
     ]
 
 
+def _methods(methods: Sequence[Method]) -> dict[str, Any]:
+    return {
+        one.name: {
+            "title": one.title,
+            "caption": one.caption,
+            "is_signed": one.is_signed,
+            "is_inside": one.is_inside,
+            "legend": legend(is_signed=one.is_signed),
+        }
+        for one in methods
+    }
+
+
+def _explained(found: Explained) -> dict[str, Any]:
+    return {
+        "remark": found.remark,
+        "layers": [
+            [one.method.name, one.picture, one.largest, one.unit, one.problem]
+            for one in found.layers
+        ],
+        "windows": [[one.look, one.picture, one.maps] for one in found.windows],
+        "values": {
+            name: {look: float(f"{value:.4g}") for look, value in values.items()}
+            for name, values in found.values.items()
+        },
+    }
+
+
 def _detail(image: FinishedImage, pictures: Pictures) -> dict[str, Any]:
+    explained = pictures.explained
+    explanations = {} if explained is None else {"explained": _explained(explained)}
     return {
         "height_px": image.height_px,
         "width_px": image.width_px,
@@ -171,6 +207,7 @@ def _detail(image: FinishedImage, pictures: Pictures) -> dict[str, Any]:
             ]
             for level in image.ledger
         ],
+        **explanations,
     }
 
 

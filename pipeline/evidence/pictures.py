@@ -1,17 +1,19 @@
-"""Pictures for the report: the image as a whole, and each look as the model saw it."""
+"""Pictures for the report: the image as a whole, each look as the model saw it, and what made the model say so."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.errors import ImageError, TileReadError
+from pipeline.evidence.explained import Explained, ExplanationPlan, explain
 from pipeline.images.input_spec import InputSpec, fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.region import Region
@@ -24,6 +26,8 @@ OVERVIEW_PX = 448
 """Longer side of the overview."""
 LOOK_PX = 96
 """Largest side of a look."""
+WINDOW_PX = 160
+"""Largest side of a look that is shown with maps of what is inside it."""
 MAX_PICTURES = 40
 """Looks of an image that are pictured: those that the walk chose before its roots, earlier ones first."""
 _QUALITY = 70
@@ -40,15 +44,20 @@ class Pictures:
     """By the place of the look in the walk; what cannot be read is missing."""
     problem: str | None
     """Why there are none."""
+    explained: Explained | None = None
+    """What made the model say so, where that was asked for and the image can be read."""
 
     @property
     def size_bytes(self) -> int:
         """In the page."""
-        return len(self.overview or "") + sum(map(len, self.looks.values()))
+        maps = 0 if self.explained is None else self.explained.size_bytes
+        return len(self.overview or "") + sum(map(len, self.looks.values())) + maps
 
 
-def take_pictures(image: FinishedImage, spec: InputSpec) -> Pictures:
-    """Read an image once more. What that costs is in no ledger."""
+def take_pictures(
+    image: FinishedImage, spec: InputSpec, plan: ExplanationPlan | None = None
+) -> Pictures:
+    """Read an image once more, and explain it where there is a plan to. What that costs is in no ledger."""
     try:
         source = open_source(image.image_path)
     except ImageError as error:
@@ -63,7 +72,12 @@ def take_pictures(image: FinishedImage, spec: InputSpec) -> Pictures:
         overview = _picture(whole, Region(0, 0, image.height_px, image.width_px))
         shown = {index: _look(near, image.looks[index].region) for index in pictured(image)}
         looks = {index: text for index, text in shown.items() if text is not None}
-        return Pictures(overview=overview, looks=looks, problem=None)
+        return Pictures(
+            overview=overview,
+            looks=looks,
+            problem=None,
+            explained=None if plan is None else _explained(image, plan, near, spec),
+        )
     except (ImageError, TileReadError) as error:
         return Pictures(overview=None, looks={}, problem=str(error))
     finally:
@@ -74,6 +88,14 @@ def pictured(image: FinishedImage) -> list[int]:
     """Places of the looks to show, in the order of the walk."""
     order = sorted(range(len(image.looks)), key=lambda index: image.looks[index].depth == 0)
     return sorted(order[:MAX_PICTURES])
+
+
+def _explained(
+    image: FinishedImage, plan: ExplanationPlan, near: WindowReader, spec: InputSpec
+) -> Explained:
+    """With windows as the walk read them."""
+    larger = replace(near, base_px=min(WINDOW_PX, spec.base_px))
+    return explain(image, plan, replace(near, base_px=spec.base_px), partial(_look, larger))
 
 
 def _look(windows: WindowReader, region: Region) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.config_sections import config_of
 from pipeline.evidence.contents import contents, most_telling
+from pipeline.evidence.explained import ExplanationPlan
 from pipeline.evidence.pictures import Pictures, take_pictures
 from pipeline.images.input_spec import InputSpec
 from pipeline.records.finished_run import FinishedImage, FinishedRun
@@ -31,13 +33,17 @@ SIDE_TABLES = ("savings_summary", "costs", "audit")
 MAX_SIDE_ROWS = 500
 
 
-def write_report(run: FinishedRun, *, with_pictures: bool = True) -> Path:
-    """Write DIR/report.html, whole; returns its path."""
+def write_report(
+    run: FinishedRun, *, with_pictures: bool = True, plan: ExplanationPlan | None = None
+) -> Path:
+    """Write DIR/report.html, whole; returns its path. With a plan, pictured images are explained."""
     images = list(run.images())
     chosen = most_telling(images)[:MAX_PICTURED] if with_pictures else []
-    pictures = dict(_pictures(chosen, _spec(run)))
+    pictures = dict(_pictures(chosen, _spec(run), plan))
     path = run.directory / "report.html"
-    write_text(path, render(contents(run, images, pictures, _side_tables(run.directory))))
+    methods = () if plan is None else plan.methods
+    data = contents(run, images, pictures, _side_tables(run.directory), methods)
+    write_text(path, render(data))
     return path
 
 
@@ -46,14 +52,18 @@ def render(data: Mapping[str, Any]) -> str:
     page = files("pipeline.evidence") / "page"
     parts = {
         "title": html.escape(f"foveate: {data['title']}"),
-        "style": (page / "report.css").read_text(encoding="utf-8"),
-        "script": (page / "report.js").read_text(encoding="utf-8"),
+        "style": _joined(page, "report.css", "layers.css"),
+        "script": _joined(page, "layers.js", "report.js"),
         "data": _inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
     }
     text = (page / "report.html").read_text(encoding="utf-8")
     for name, value in parts.items():
         text = text.replace(f"<!--{name}-->", value, 1)
     return text
+
+
+def _joined(page: Traversable, *names: str) -> str:
+    return "\n".join((page / name).read_text(encoding="utf-8") for name in names)
 
 
 def _inert(text: str) -> str:
@@ -71,11 +81,13 @@ def _spec(run: FinishedRun) -> InputSpec:
     )
 
 
-def _pictures(images: Sequence[FinishedImage], spec: InputSpec) -> Iterator[tuple[str, Pictures]]:
+def _pictures(
+    images: Sequence[FinishedImage], spec: InputSpec, plan: ExplanationPlan | None
+) -> Iterator[tuple[str, Pictures]]:
     """Until there is no more room for them in the page."""
     left = MAX_PICTURE_BYTES
     with ThreadPoolExecutor(NUM_READERS) as pool:
-        taken = pool.map(partial(take_pictures, spec=spec), images)
+        taken = pool.map(partial(take_pictures, spec=spec, plan=plan), images)
         for image, pictures in zip(images, taken, strict=True):
             left -= pictures.size_bytes
             if left < 0:

@@ -235,6 +235,7 @@ function looksList(detail) {
     item.append(make("div", `${at + 1}. depth ${depth}, level ${level ?? "-"}`));
     item.append(make("strong", label === null ? "could not be read" : `${label} ${confidence.toFixed(2)}`));
     item.append(make("div", changed), make("div", bytes(read) + " so far"));
+    if (detail.explained) item.append(...lookValues(detail, at));
     list.append(item);
   });
   return list;
@@ -267,7 +268,9 @@ function open(id) {
     if (detail.problem) panel.append(make("p", "No pictures: " + detail.problem, { class: "hint" }));
     const walk = make("div", null, { class: "walk" });
     const left = make("div");
-    left.append(overview(detail));
+    const box = overview(detail);
+    left.append(box);
+    if (detail.explained) left.append(layerChooser(detail, box));
     if (detail.unseen !== null) left.append(make("p", percent(detail.unseen, 2) + " of the image was not looked at from its finest level used (shaded). Frames: blue depth 0, orange 1, green 2, pink 3, light blue 4, red 5.", { class: "hint" }));
     left.append(make("h3", "Confidence after each look; dots where the label changes"), confidenceCurve(detail));
     const right = make("div");
@@ -276,7 +279,9 @@ function open(id) {
     if (pictured && pictured < detail.num_looks) right.append(make("p", `${pictured} of ${detail.num_looks} looks are pictured: those that the walk chose, before its first ones.`, { class: "hint" }));
     if (detail.num_looks > detail.looks.length) right.append(make("p", `The first ${detail.looks.length} of ${detail.num_looks} looks.`, { class: "hint" }));
     walk.append(left, right);
-    panel.append(walk, make("h3", "Ledger"));
+    panel.append(walk);
+    if (detail.explained && detail.explained.windows.length) panel.append(insideLooks(detail, row[column.label]));
+    panel.append(make("h3", "Ledger"));
     const ledger = detail.ledger.map(([level, tiles, tilesAll, pixels, pixelsAll, read, stored, requests]) => [level === null ? "header" : "level " + level, tiles, tilesAll, pixels, pixelsAll, bytes(read), level === null ? "" : bytes(stored), requests]);
     panel.append(plainTable(["", "tiles read", "of", "pixels shown", "of", "bytes read", "stored", "requests"], ledger));
   }

@@ -29,8 +29,8 @@ from pipeline.walk.glimpse import Observation, Position
 
 NUM_TELLING = 4
 """Looks of an image that are shown from the inside: those that said most for its label."""
-MAX_DIFFERENCE = 0.01
-"""In any class probability, between the run and now; a larger one is told."""
+MAX_DIFFERENCE = 0.001
+"""In any class probability, between the run and now, that may be another machine's arithmetic; a larger one is told."""
 
 
 class Explainer:

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.evidence.explained import Explained
+from pipeline.evidence.image_detail import detail_of
 from pipeline.evidence.methods import Method
 from pipeline.evidence.palette import legend
 from pipeline.evidence.pictures import Pictures
-from pipeline.records.coverage import Coverage
 from pipeline.records.finished_run import FinishedImage, FinishedRun
 
 IMAGE_COLUMNS = (
@@ -26,10 +25,6 @@ IMAGE_COLUMNS = (
     "image_path",
     "error",
 )
-
-
-MAX_LOOKS = 400
-"""Looks of an image that the page knows of: the first ones."""
 
 
 def contents(
@@ -50,7 +45,7 @@ def contents(
         "columns": IMAGE_COLUMNS,
         "rows": [_row(image) for image in images],
         "details": {
-            image.sample_id: _detail(image, pictures[image.sample_id])
+            image.sample_id: detail_of(image, pictures[image.sample_id])
             for image in images
             if image.sample_id in pictures
         },
@@ -151,73 +146,3 @@ def _methods(methods: Sequence[Method]) -> dict[str, Any]:
         }
         for one in methods
     }
-
-
-def _explained(found: Explained) -> dict[str, Any]:
-    return {
-        "remark": found.remark,
-        "layers": [
-            [one.method.name, one.picture, one.largest, one.unit, one.problem]
-            for one in found.layers
-        ],
-        "windows": [[one.look, one.picture, one.maps] for one in found.windows],
-        "values": {
-            name: {look: float(f"{value:.4g}") for look, value in values.items()}
-            for name, values in found.values.items()
-        },
-    }
-
-
-def _detail(image: FinishedImage, pictures: Pictures) -> dict[str, Any]:
-    explained = pictures.explained
-    explanations = {} if explained is None else {"explained": _explained(explained)}
-    return {
-        "height_px": image.height_px,
-        "width_px": image.width_px,
-        "overview": pictures.overview,
-        "problem": pictures.problem,
-        "probabilities": image.probabilities,
-        "unseen": _unseen_share(image),
-        "looks": [
-            [
-                look.region.y,
-                look.region.x,
-                look.region.height,
-                look.region.width,
-                look.depth,
-                look.level,
-                look.label_so_far,
-                look.confidence_so_far,
-                look.bytes_so_far,
-            ]
-            for look in image.looks[:MAX_LOOKS]
-        ],
-        "num_looks": len(image.looks),
-        "pictures": pictures.looks,
-        "ledger": [
-            [
-                level.level,
-                level.tiles_read,
-                level.tiles_total,
-                level.pixels_read,
-                level.pixels_total,
-                level.transferred_bytes,
-                level.full_scan_bytes,
-                level.requests,
-            ]
-            for level in image.ledger
-        ],
-        **explanations,
-    }
-
-
-def _unseen_share(image: FinishedImage) -> float | None:
-    """Share of the image that was never looked at from the finest level used."""
-    if image.finest_level is None:
-        return None
-    seen = Coverage()
-    for look in image.looks:
-        box = look.region.clipped(image.height_px, image.width_px)
-        if look.level == image.finest_level and box is not None:
-            seen.add(box)
-    return 1 - seen.area / (image.height_px * image.width_px)

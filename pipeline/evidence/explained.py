@@ -22,6 +22,8 @@ Show: TypeAlias = Callable[[Region], str | None]
 
 MAX_LOOKS_ASKED = 2000
 """Looks of an image that are taken once more; a full scan of a gigapixel image has a million."""
+_VALUE_BYTES = 16
+"""Of one look's number in the page, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,8 @@ class Explained:
         """In the page, about."""
         layers = sum(len(one.picture or "") for one in self.layers)
         windows = sum(len(one.picture or "") for one in self.windows)
-        return layers + windows + sum(len(t) for one in self.windows for t in one.maps.values())
+        maps = sum(len(text) for one in self.windows for text in one.maps.values())
+        return layers + windows + maps + _VALUE_BYTES * sum(map(len, self.values.values()))
 
 
 def explain(

@@ -129,7 +129,10 @@ def _chosen(image: FinishedImage, look: FinishedLook, candidates: _Candidates) -
             f"{image.image_path}: look {look.order + 1} of the run lies where this model's walk has no cell; was "
             "the image or its pixel size changed since?"
         )
-    return min(there, key=lambda one: (abs(one.score - look.score), one.position))
+    nearest = min(there, key=lambda one: (abs(one.score - look.score), one.position))
+    return replace(
+        nearest, score=look.score
+    )  # a root's may come from an overview, which is not read again
 
 
 def _observed(

@@ -54,6 +54,30 @@ class TestReport:
         assert overlays[:3] == ["a.geojson", "b.geojson", "c.geojson"]
         assert overlays[3].startswith("d_.._e-")
 
+    def test_wrong_use_of_explain(self, run: Path) -> None:
+        """An unknown name is refused with the nearest, and options that contradict each other; no page is written."""
+        page = run / "report.html"
+        before = page.read_bytes() if page.exists() else None
+        for options, told in (
+            (("--explain", "looks,evidense"), "is 'evidence' meant?"),
+            (("--explain", "looks", "--no-pictures"), "leave out --no-pictures"),
+            (("--model", "digits"), "--model is for --explain"),
+            (("--explain", "evidence"), "was made with the model in m; give the place"),
+            (("--explain", "evidence", "--model", "digits"), "not the one that"),
+        ):
+            status, said = finished("jobs.report", run, *options)
+
+            assert status == 2, said
+            assert told in said.replace("\n", " ")
+        assert (page.read_bytes() if page.exists() else None) == before
+
+    def test_what_the_tables_explain(self, run: Path) -> None:
+        """How closely each place was looked at is shown without the model, which is nowhere."""
+        status, said = finished("jobs.report", run, "--explain", "looks")
+
+        assert status == 0, said
+        assert '"methods":{"looks"' in (run / "report.html").read_text()
+
 
 class TestExport:
     def test_maps_are_asked_for_and_there_are_none(self, run: Path, tmp_path: Path) -> None:

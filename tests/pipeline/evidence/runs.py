@@ -15,6 +15,7 @@ from tests.image_files import slide
 CLASSES = ("cat", "dog")
 NUM_LOOKS = 6
 SETTINGS = {
+    "model.sha256": "0" * 64,
     "input.base_px": 64,
     "input.bands": "rgb",
     "input.value_ranges": {"uint8": [0, 255]},

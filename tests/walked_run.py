@@ -1,0 +1,59 @@
+"""A finished run without Ray: images walked by the reference, with the files that classify leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.images.tile_cache import TileCache
+from pipeline.manifest import ImageRecord
+from pipeline.records.output import Output
+from pipeline.records.result import conclude
+from pipeline.records.run import Run, write_run
+from pipeline.records.store.disk_store import DiskStore
+from pipeline.walk.glimpse import Glimpse
+from pipeline.walk.opening import open_image_walk
+from pipeline.walk.walk import LookModel, walk
+from pipeline.walk.walk_plan import WalkPlan
+
+
+def write_walked_run(
+    directory: Path,
+    records: Sequence[ImageRecord],
+    plan: WalkPlan,
+    model: LookModel,
+    *,
+    class_names: tuple[str, ...],
+    settings: Mapping[str, Any],
+    place: str = "model",
+) -> dict[str, list[Glimpse]]:
+    """Write the run; returns the looks of each image, as the walk itself knows them."""
+    store = DiskStore(directory)
+    output = Output(store, class_names)
+    output.prepare()
+    glimpses = {}
+    for record in records:
+        image = open_image_walk(
+            record,
+            plan,
+            combine=model.combine,
+            cache=TileCache(2**24),
+            score_roots=model.score_roots,
+        )
+        walk(image, model)
+        output.commit(conclude(image, model.combine, time.perf_counter()))
+        glimpses[record.sample_id] = [look.glimpse for look in image.traversal.looks]
+        image.close()
+    run = Run(
+        settings=settings,
+        arguments=("foveate", "classify"),
+        versions={},
+        model=place,
+        is_trained=True,
+        started="2026-01-01T00:00:00+00:00",
+        status="finished",
+    )
+    write_run(run, store)
+    return glimpses

@@ -109,7 +109,7 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("class_token", Part(role="aggregation", paper=_PATCH_CONV)),
     ("saol", Part(role="aggregation", paper="SAOL (2020)")),
     ("conv_lstm", Part(role="aggregation", paper=_UAN)),
-    ("likeness", Part(role="location", paper=_LTPA, beside={"aggregation": "likeness"})),
-    ("likeness", Part(role="aggregation", paper=_LTPA, beside={"location": "likeness"})),
+    ("likeness", Part(role="location", paper=LTPA, beside={"aggregation": "likeness"})),
+    ("likeness", Part(role="aggregation", paper=LTPA, beside={"location": "likeness"})),
 )
 """By name; some play two parts."""

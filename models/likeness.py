@@ -95,6 +95,21 @@ class LikenessAggregation(Aggregation):
         best = kept[:, 0].to(torch.float64).exp().cummax(dim=0).values  # (L,)
         return torch.stack([best, 1 - best], dim=1)
 
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        return "likeness; the image's is that of its most alike look"
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, 2) to (L,): the most alike look decides alone, the first of equals."""
+        decisive = torch.zeros(len(kept), dtype=torch.float64, device=kept.device)
+        decisive[kept[:, 0].argmax()] = 1
+        return decisive
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, 2) to (L, 2): each look's own likeness, and what lacks."""
+        return kept.to(torch.float64).exp()
+
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
         """(M, 2) to (N, 2) log-probabilities."""
         lowest = kept.new_full((num_images,), -torch.inf)

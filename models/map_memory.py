@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.aggregation import Aggregation
+from models.aggregation import Aggregation, above_mean
 from models.uan.conv_lstm import ConvLstmCell, MapState
 
 _EMBEDDED = 16
 _STATE_CHANNELS = 32
 _EVERYWHERE = -1
+_TINY = 1e-30
 
 
 class MapMemoryAggregation(Aggregation):
@@ -61,12 +62,38 @@ class MapMemoryAggregation(Aggregation):
             logits.append(self._logits(state))
         return torch.cat(logits).to(torch.float64).softmax(dim=1)
 
+    @property
+    def evidence_unit(self) -> str:
+        """What `evidence` is counted in, in words."""
+        return "logits above the mean of all classes that leaving the look out would take away"
+
+    def weights(self, kept: Tensor) -> Tensor:
+        """(L, K + E + 2) to (L,): how much leaving each look out would change, as a share of all such changes."""
+        changes = self.evidence(kept).abs().sum(dim=1)
+        total = changes.sum()
+        even = torch.full_like(changes, 1 / len(changes))
+        return torch.where(total > 0, changes / total.clamp_min(_TINY), even)
+
+    def evidence(self, kept: Tensor) -> Tensor:
+        """(L, K + E + 2) to (L, K). A memory adds nothing up: each look is left out once, of as many walks."""
+        count = len(kept)
+        others = ~torch.eye(count, dtype=torch.bool, device=kept.device)
+        walk, look = torch.nonzero(others).T  # (L (L - 1),) each
+        whole = self._remembered(kept, torch.zeros_like(kept[:, 0], dtype=torch.int64), 1)
+        without = self._remembered(kept[look], walk, count)  # (L, K)
+        return above_mean(whole.to(torch.float64)) - above_mean(without.to(torch.float64))
+
     def log_probs(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
-        """(M, K + E + 2) to (N, K) log-probabilities; a step takes one look of every image that has one left."""
+        """(M, K + E + 2) to (N, K) log-probabilities."""
+        return F.log_softmax(self._remembered(kept, image_of, num_images), dim=1)
+
+    def _remembered(self, kept: Tensor, image_of: Tensor, num_images: int) -> Tensor:
+        """(M, K + E + 2) to (N, K) logits; a step takes one look of every image that has one left."""
         maps = self._maps(kept)
         order = _order(image_of, num_images)  # (M,)
         state = self._forgotten(num_images, kept)
-        for step in range(int(order.max()) + 1):
+        num_steps = int(order.max()) + 1 if len(order) else 0
+        for step in range(num_steps):
             rows = torch.nonzero(order == step)[:, 0]
             images = image_of[rows]
             after = self.memory(maps[rows], MapState(state.hidden[images], state.cell[images]))
@@ -74,7 +101,7 @@ class MapMemoryAggregation(Aggregation):
                 state.hidden.index_copy(0, images, after.hidden),
                 state.cell.index_copy(0, images, after.cell),
             )
-        return F.log_softmax(self._logits(state), dim=1)
+        return self._logits(state)
 
     def _maps(self, kept: Tensor) -> Tensor:
         """(M, E, n, n): each look's values where it lies, zeros elsewhere."""

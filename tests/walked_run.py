@@ -43,7 +43,7 @@ def write_walked_run(
             score_roots=model.score_roots,
         )
         walk(image, model)
-        output.commit(conclude(image, model.combine, time.perf_counter()))
+        output.commit(conclude(image, model, time.perf_counter()))
         glimpses[record.sample_id] = [look.glimpse for look in image.traversal.looks]
         image.close()
     run = Run(

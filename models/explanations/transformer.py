@@ -22,7 +22,7 @@ def class_token_attention(network: VisionTransformer, images: Tensor) -> Explana
         images: (B, 3, side, side) of the size that it is for.
     """
     last = _attentions(network, images)[-1]  # (B, 1 + P, 1 + P)
-    return _explained("class_token_attention", last[:, 0, 1:])
+    return _explained(last[:, 0, 1:])
 
 
 def attention_rollout(network: VisionTransformer, images: Tensor) -> Explanation:
@@ -37,12 +37,12 @@ def attention_rollout(network: VisionTransformer, images: Tensor) -> Explanation
     flow = itself.expand_as(attentions[0])
     for one in attentions:
         flow = (one + itself) / 2 @ flow
-    return _explained("attention_rollout", flow[:, 0, 1:])
+    return _explained(flow[:, 0, 1:])
 
 
-def _explained(method: str, patches: Tensor) -> Explanation:
+def _explained(patches: Tensor) -> Explanation:
     side = math.isqrt(patches.shape[1])
-    return Explanation(method=method, maps=patches.reshape(-1, side, side))
+    return Explanation(method="attention", maps=patches.reshape(-1, side, side))
 
 
 @torch.no_grad()

@@ -90,6 +90,16 @@ class TestAggregation:
 
         assert aggregation.look_log_probs(kept, 2)[0].tolist() == pytest.approx([math.log(0.5)] * 2)
 
+    def test_the_best_look_decides(self) -> None:
+        """It has all the weight, and what each look adds is its own likeness."""
+        aggregation = LikenessAggregation(2)
+        aggregation.example[:] = torch.tensor([0.0, 2.0])
+        features = torch.tensor([[0.0, 1.0], [0.0, 1.6], [2.0, 0.0]])
+        kept = aggregation.keep(features, torch.zeros(3, 3, dtype=torch.int64))
+
+        assert aggregation.weights(kept).tolist() == [0, 1, 0]
+        assert aggregation.evidence(kept)[:, 0].tolist() == pytest.approx([0.5, 0.8, 0], abs=1e-5)
+
 
 class TestConfig:
     def test_location_and_aggregation_belong_together(self) -> None:

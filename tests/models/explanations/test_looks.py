@@ -15,9 +15,9 @@ from models.evidence import EvidenceAggregation
 from models.explanations.cells import cell_explanation
 from models.explanations.looks import look_evidence, look_weights
 from models.query_aggregation import ClassTokenAggregation, FirstLookAggregation
-from tests.models.test_aggregation import KINDS, NUM_CLASSES, aggregation_of, looks
+from tests.models.test_aggregation import KINDS, NUM_CLASSES, aggregation_of, at_depths, looks
 
-ADDING_UP = [kind for kind in KINDS if kind not in ("saol", "class_token", "evidence")]
+ADDING_UP = [kind for kind in KINDS if kind not in ("saol", "class_token", "evidence", "conv_lstm")]
 
 
 def kept_by(one: Aggregation, count: int = 6) -> Tensor:
@@ -54,7 +54,7 @@ class TestWeights:
         """By hand for three looks of two features."""
         one = FirstLookAggregation(nn.Linear(2, 2), num_classes=2)
         features = torch.tensor([[2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-        kept = one.keep(features, torch.zeros(3, dtype=torch.int64)).detach()
+        kept = one.keep(features, torch.zeros(3, 3, dtype=torch.int64)).detach()
         by_hand = (torch.tensor([4.0, 6.0, 0.0]) / 2**0.5).softmax(0)
 
         torch.testing.assert_close(look_weights(one, kept).maps.flatten(), by_hand.double())
@@ -63,14 +63,14 @@ class TestWeights:
         """As PyTorch's own attention gives them, by letting it carry rows of the identity."""
         one = aggregation_of("class_token")
         assert isinstance(one, ClassTokenAggregation)
-        features, depths = looks(5)
+        features, positions = looks(5)
         seen = one.norm1(torch.cat([one.token, features]))
         identity = torch.eye(6, dtype=torch.float64)
         shares = F.scaled_dot_product_attention(
             one.query(seen[:1])[None], one.key(seen)[None], identity[None]
         )[0, 0]
 
-        found = look_weights(one, one.keep(features, depths)).maps.flatten()
+        found = look_weights(one, one.keep(features, positions)).maps.flatten()
 
         torch.testing.assert_close(found, shares[1:])
 
@@ -79,7 +79,7 @@ class TestWeights:
         one = EvidenceAggregation(nn.Identity(), num_classes=2, num_depths=2)
         with torch.no_grad():
             one.credit[0] = math.log(math.expm1(0.3))
-        kept = one.keep(torch.randn(3, 2), torch.tensor([0, 1, 5])).detach()
+        kept = one.keep(torch.randn(3, 2), at_depths(torch.tensor([0, 1, 5]))).detach()
 
         found = look_weights(one, kept).maps.flatten().tolist()
 
@@ -132,7 +132,7 @@ class TestEvidence:
         one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=1)
         kept = one.keep(
             torch.tensor([[2.0, 0, 0], [0, 0, 0], [0, 1.0, -9.0]]),
-            torch.zeros(3, dtype=torch.int64),
+            torch.zeros(3, 3, dtype=torch.int64),
         ).detach()
         evidence = one.evidence(kept)
 
@@ -146,14 +146,15 @@ class TestEvidence:
         one = EvidenceAggregation(nn.Identity(), num_classes=3, num_depths=1)
         with torch.no_grad():
             one.prior.copy_(torch.tensor([1.0, 0.0, -1.0]))
-        kept = one.keep(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64)).detach()
+        kept = one.keep(torch.randn(4, 3), torch.zeros(4, 3, dtype=torch.int64)).detach()
         left = above_mean(one.combine(kept)[-1].log()) - one.evidence(kept).sum(dim=0)
 
         assert left.tolist() == pytest.approx([1.0, 0.0, -1.0], abs=1e-5)
 
-    def test_of_the_class_token_is_what_leaving_out_takes(self) -> None:
+    @pytest.mark.parametrize("kind", ["class_token", "conv_lstm"])
+    def test_where_nothing_adds_up_it_is_what_leaving_out_takes(self, kind: str) -> None:
         """The image's logits less those of the same image without the look."""
-        one = aggregation_of("class_token")
+        one = aggregation_of(kind)
         kept = kept_by(one)
         whole = above_mean(one.combine(kept)[-1].log())
         for left_out in range(len(kept)):

@@ -64,6 +64,10 @@ class PixelModel:
         powers = np.exp(np.cumsum(kept.astype(np.float64), axis=0))
         return powers / powers.sum(axis=1, keepdims=True)
 
+    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
+        powers = np.exp(kept.astype(np.float64))
+        return powers / powers.sum(axis=1, keepdims=True)
+
 
 def walked(directory: Path, config: WalkConfig) -> tuple[WalkPlan, FinishedImage, list[Glimpse]]:
     """One image, walked and read back."""

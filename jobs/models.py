@@ -10,6 +10,8 @@ from rich.table import Table
 from jobs.console import out, run_alone, told_plainly
 
 LOCATIONS = (0, 1, 2, 3, 4, 5, 6)
+GLIMPSES = (2, 6, 8, 20)
+"""Of TNet's table 1."""
 
 
 def models(
@@ -25,6 +27,7 @@ def models(
                 _architectures(classes),
             ),
             ("What may be put into them, by the key in the section `network`", _parts()),
+            ("Other hard attention, for `foveate baseline-benchmark`", _hard_attention(classes)),
             (
                 "Networks that see a whole image at once (of 32 x 32 px: for `foveate image-benchmark`)",
                 _whole_image_networks(),
@@ -65,6 +68,27 @@ def _parts() -> Table:
     table = Table("key", "name", "paper", "parameters in tnet_small")
     for name, part in PARTS:
         table.add_row(part.role, name, part.paper, f"{part.num_parameters(name):,}")
+    return table
+
+
+def _hard_attention(classes: int | None) -> Table:
+    from models.catalogue import HARD_ATTENTION
+
+    table = Table(
+        *("name", "paper", "how", "looks at", "classes", "parameters", "glimpses: multiplications")
+    )
+    for name, network in HARD_ATTENTION.items():
+        num_classes = classes or network.num_classes
+        cost = network.cost(num_classes)
+        table.add_row(
+            name,
+            network.paper,
+            network.role,
+            network.looks_at,
+            str(num_classes),
+            f"{cost.num_parameters:,}",
+            "\n".join(f"{n}: {cost.of_glimpses(n) / 1e9:.3f} G" for n in GLIMPSES),
+        )
     return table
 
 

@@ -12,7 +12,10 @@ from torch import nn
 
 from models.build import assemble
 from models.counts import multiplications_of
+from models.dram.build import GLIMPSE_PX, NUM_RESOLUTIONS
+from models.hard_attention import HardAttentionCost, dram_cost, saccader_cost
 from models.network_config import NetworkConfig
+from models.network_size import Size
 from models.patch_conv import PatchConvKind, PatchConvNet
 from models.small_images.catalogue import LTPA, SMALL_IMAGES
 from models.small_images.preparation import SIDE_PX
@@ -22,6 +25,8 @@ from models.vision_transformer import VitKind, vision_transformer
 _PATCH_CONV = "PatchConvNet (2021)"
 _UAN = "UAN (2019)"
 _ATTENTION_RNN = "AttentionRNN (2019)"
+_SACCADER = "Saccader (2019)"
+_DRAM = "DRAM (2015), as Saccader's authors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,22 @@ class WholeImageNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HardAttentionNetwork:
+    """A network that chooses what of an image counts, as TNet does (`foveate baseline-benchmark`)."""
+
+    paper: str
+    """Who described it."""
+    role: str
+    """How it chooses, in a few words."""
+    num_classes: int
+    """Of the data set that it is counted with."""
+    looks_at: str
+    """What it is shown, likewise."""
+    cost: Callable[[int], HardAttentionCost]
+    """From the number of classes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Something that a network of the walk may have in it."""
 
@@ -67,6 +88,10 @@ class Part:
         with torch.device("meta"):
             network = assemble("tnet_small", num_classes=10, num_bands=1, network=config)
         return sum(one.numel() for one in getattr(network, self.role).parameters())
+
+
+def _windows(size: Size) -> str:
+    return f"{NUM_RESOLUTIONS} x {GLIMPSE_PX[size]} x {GLIMPSE_PX[size]}"
 
 
 WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
@@ -92,6 +117,43 @@ WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
         for kind in get_args(VitKind)
     },
     "uan": WholeImageNetwork(paper=_UAN, num_classes=67, input_px=224, make=Uan, device="cpu"),
+}
+"""By name."""
+_SEES_ALL = "sees all of an image, then picks positions of its map"
+_READS_LITTLE = "reads windows around one location after another"
+HARD_ATTENTION: Mapping[str, HardAttentionNetwork] = {
+    "saccader": HardAttentionNetwork(
+        paper=_SACCADER,
+        role=_SEES_ALL,
+        num_classes=1000,
+        looks_at="224 x 224",
+        cost=lambda num_classes: saccader_cost(
+            "paper", num_classes=num_classes, num_bands=3, height_px=224, width_px=224
+        ),
+    ),
+    "saccader_small": HardAttentionNetwork(
+        paper=_SACCADER,
+        role=_SEES_ALL,
+        num_classes=10,
+        looks_at="1536 x 1536",
+        cost=lambda num_classes: saccader_cost(
+            "small", num_classes=num_classes, num_bands=1, height_px=1536, width_px=1536
+        ),
+    ),
+    "dram": HardAttentionNetwork(
+        paper=_DRAM,
+        role=_READS_LITTLE,
+        num_classes=1000,
+        looks_at=_windows("paper"),
+        cost=lambda num_classes: dram_cost("paper", num_classes=num_classes, num_bands=3),
+    ),
+    "dram_small": HardAttentionNetwork(
+        paper=_DRAM,
+        role=_READS_LITTLE,
+        num_classes=10,
+        looks_at=_windows("small"),
+        cost=lambda num_classes: dram_cost("small", num_classes=num_classes, num_bands=1),
+    ),
 }
 """By name."""
 PARTS: Sequence[tuple[str, Part]] = (

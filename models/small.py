@@ -20,10 +20,10 @@ _SHUFFLE = 4
 _WIDTHS = (32, 64)
 
 
-class SmallFeatures(nn.Module):
-    """Four convolutions on pixels folded into channels.
+class SmallMaps(nn.Module):
+    """Four convolutions on pixels folded into channels. The first one and all statistics belong to each depth.
 
-    The first one, the projection and all statistics belong to each depth.
+    A position sees 32 px and lies 12 px from the next.
 
     Args:
         num_bands: C of the windows.
@@ -42,6 +42,29 @@ class SmallFeatures(nn.Module):
         self.cell_norm = DepthNorm(CELL_CHANNELS, num_depths=num_depths)
         self.mix = nn.Conv2d(CELL_CHANNELS, CELL_CHANNELS, 1, bias=False)
         self.mix_norm = DepthNorm(CELL_CHANNELS, num_depths=num_depths)
+
+    def maps(self, images: Tensor, depths: Tensor) -> Tensor:
+        """(B, C, H, W) and (B,) below D, sides multiples of 12, to (B, 96, H / 12 - 1, W / 12 - 1).
+
+        In training, windows come sorted by depth.
+        """
+        maps = F.pixel_unshuffle(images, _SHUFFLE)  # (B, 16 C, 24, 24)
+        maps = F.silu(self.fine_norm(self.fine(maps, depths), depths))  # (B, 32, 24, 24)
+        maps = F.silu(self.coarse_norm(self.coarse(maps), depths))  # (B, 64, 8, 8)
+        cells = F.silu(self.cell_norm(self.cell(maps), depths))  # (B, 96, 7, 7)
+        return cells + F.silu(self.mix_norm(self.mix(cells), depths))
+
+
+class SmallFeatures(SmallMaps):
+    """Those maps as cells, and pooled and projected, for each depth by itself, as the window's feature.
+
+    Args:
+        num_bands: C of the windows.
+        num_depths: D; deeper looks count as the last.
+    """
+
+    def __init__(self, *, num_bands: int, num_depths: int) -> None:
+        super().__init__(num_bands=num_bands, num_depths=num_depths)
         self.project = DepthLinear(2 * CELL_CHANNELS, NUM_FEATURES, num_depths=num_depths)
         self.last_maps = nn.Identity()
 
@@ -59,11 +82,7 @@ class SmallFeatures(nn.Module):
         return Features(seen.vectors[back], seen.cells[back], depths)
 
     def _features(self, images: Tensor, depths: Tensor) -> Features:
-        maps = F.pixel_unshuffle(images, _SHUFFLE)  # (B, 16 C, 24, 24)
-        maps = F.silu(self.fine_norm(self.fine(maps, depths), depths))  # (B, 32, 24, 24)
-        maps = F.silu(self.coarse_norm(self.coarse(maps), depths))  # (B, 64, 8, 8)
-        cells = F.silu(self.cell_norm(self.cell(maps), depths))  # (B, 96, 7, 7)
-        cells = self.last_maps(cells + F.silu(self.mix_norm(self.mix(cells), depths)))
+        cells = self.last_maps(self.maps(images, depths))  # (B, 96, 7, 7)
         pooled = torch.cat([cells.amax(dim=(2, 3)), cells.mean(dim=(2, 3))], dim=1)  # (B, 192)
         vectors = F.silu(self.project(pooled[:, None], depths))[:, 0]  # (B, 64)
         return Features(vectors, cells, depths)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from actors.small_images.batches import batches_of, varied_batches
 from actors.small_images.checkpoint import (
@@ -19,6 +17,7 @@ from actors.small_images.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from actors.small_images.evaluation import chosen_device, classified_rightly, on_device
 from actors.small_images.settings import Settings
 from models.small_images.network import WholeImageNetwork
 from pipeline.benchmarks.small_images.dataset import LabelledImages
@@ -75,16 +74,8 @@ class Experiment:
         Raises:
             ResumeError: if the checkpoint cannot be read.
         """
-        torch.manual_seed(self.settings.seed)
-        network = self.settings.make_network()
         saved = load_checkpoint(self.out)
-        if saved is None:
-            network.fit_preparation(_all_of(self.splits.train))
-        network = on_device(network)
-        optimiser = self.settings.schedule.make_optimiser(network.parameters())
-        if saved is not None:
-            network.load_state_dict(dict(saved.network))
-            optimiser.load_state_dict(dict(saved.optimiser))
+        network, optimiser = self._set_up(saved)
         last = self._trained(network, optimiser, saved, tell)
         network.load_state_dict(dict(last.best))
         size = self.settings.schedule.batch_size
@@ -95,6 +86,19 @@ class Experiment:
             num_right=int(right.sum()),
             num_tested=len(right),
         )
+
+    def _set_up(self, saved: Checkpoint | None) -> tuple[WholeImageNetwork, torch.optim.Optimizer]:
+        """As at the start, or as they were saved."""
+        torch.manual_seed(self.settings.seed)
+        network = self.settings.make_network()
+        if saved is None:
+            network.fit_preparation(_all_of(self.splits.train))
+        network = on_device(network)
+        optimiser = self.settings.schedule.make_optimiser(network.parameters())
+        if saved is not None:
+            network.load_state_dict(dict(saved.network))
+            optimiser.load_state_dict(dict(saved.optimiser))
+        return network, optimiser
 
     def _trained(
         self,
@@ -160,30 +164,6 @@ class Experiment:
             optimiser.step()
             total += float(loss.detach())
         return total / steps_per_epoch
-
-
-def classified_rightly(
-    network: WholeImageNetwork, images: LabelledImages, batch_size: int
-) -> NDArray[np.bool_]:
-    """(N,) whether each is, in evaluation mode."""
-    network.eval()
-    right = []
-    with torch.inference_mode():
-        for batch in batches_of(images, batch_size, chosen_device()):
-            found = network.log_probs(batch.images).argmax(dim=1) == batch.labels
-            right.append(found.cpu().numpy())
-    return np.concatenate(right)
-
-
-def chosen_device() -> torch.device:
-    """A GPU, if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def on_device(network: WholeImageNetwork) -> WholeImageNetwork:
-    """There, laid out as convolutions like it."""
-    there = network.to(chosen_device())
-    return there.to(memory_format=torch.channels_last)
 
 
 def _all_of(images: LabelledImages) -> torch.Tensor:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from actors.small_images.batches import batches_of
-from actors.small_images.experiment import chosen_device
+from actors.small_images.evaluation import chosen_device
 from models.adversarial import direction_against, stepped
 from models.small_images.network import WholeImageNetwork
 from pipeline.benchmarks.small_images.dataset import LabelledImages
@@ -52,7 +52,8 @@ def attacked(
         direction = direction_against(network.log_probs, batch.images, batch.labels)
         with torch.no_grad():
             before = network.log_probs(batch.images).argmax(dim=1)
-            for norm in (0, *norms):
+            num_right[0] += int((before == batch.labels).sum())
+            for norm in norms:
                 seen = stepped(batch.images, direction, norm=norm / 255)
                 after = network.log_probs(seen).argmax(dim=1)
                 num_right[norm] += int((after == batch.labels).sum())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actors.small_images.batches import batches_of
-from actors.small_images.experiment import chosen_device
+from actors.small_images.evaluation import chosen_device
 from models.explanations.explanation import Explanation, attention_explanation
 from models.explanations.segmentation import segmented
 from models.small_images.network import WholeImageNetwork

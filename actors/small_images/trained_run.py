@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.small_images.checkpoint import Epoch, load_checkpoint
-from actors.small_images.experiment import on_device
+from actors.small_images.evaluation import on_device
 from actors.small_images.settings import Settings, read_settings
 from models.small_images.network import WholeImageNetwork
 from pipeline.errors import UsageError

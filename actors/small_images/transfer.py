@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from actors.small_images.batches import batches_of
-from actors.small_images.experiment import chosen_device
+from actors.small_images.evaluation import chosen_device
 from models.small_images.network import WholeImageNetwork
 from pipeline.benchmarks.small_images.dataset import LabelledImages
 from pipeline.errors import UsageError

@@ -11,7 +11,8 @@ import torch
 
 from actors.small_images.batches import mirrored, shifted, varied_batches
 from actors.small_images.checkpoint import NAME, Epoch
-from actors.small_images.experiment import Experiment, classified_rightly
+from actors.small_images.evaluation import classified_rightly
+from actors.small_images.experiment import Experiment
 from actors.small_images.result import result_of
 from actors.small_images.settings import claim, read_settings
 from actors.small_images.trained_run import TrainedRun, read_run

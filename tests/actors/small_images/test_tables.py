@@ -18,7 +18,7 @@ from actors.small_images.sheet import attention_sheet
 from actors.small_images.tables import line_of, markdown_of, write_tables
 from actors.small_images.trained_run import TrainedRun
 from actors.small_images.transfer import classified_linearly, features_of, transferred
-from models.explanations.explanation import Explanation, attention_explanation
+from models.explanations.explanation import attention_explanation
 from models.explanations.segmentation import segmented
 from models.small_images.network import WholeImageNetwork
 from pipeline.benchmarks.small_images.dataset import LabelledImages
@@ -157,14 +157,6 @@ class TestSheet:
     def test_there_is_none_without_attention(self) -> None:
         """A plain network has no sheet."""
         assert attention_sheet(WholeImageNetwork("resnet18", 4).eval(), toy_images(1)) is None
-
-    def test_heat_goes_from_dark_to_bright(self) -> None:
-        """0 is viridis' dark blue, 1 its yellow."""
-        found = heat_picture(np.array([[0, 1]], np.float32))
-
-        np.testing.assert_allclose(found[0], [[68, 1, 84], [253, 231, 37]], atol=2)
-        flat = Explanation(method="attention", maps=torch.ones(1, 2, 2)).shown(2, 2)
-        assert not flat.any()
 
 
 class TestTables:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.explanations.explanation import Explanation
 
-CAM_UNIT = "logits; their mean over the map is the class' logit but for its bias"
+_UNIT = "logits; the mean over a map is the class' own but for its bias"
 
 
 def class_activation_maps(maps: Tensor, weights: Tensor, classes: Tensor) -> Explanation:
@@ -19,4 +19,4 @@ def class_activation_maps(maps: Tensor, weights: Tensor, classes: Tensor) -> Exp
         classes: (B,) which class of each image.
     """
     found = torch.einsum("bcmn,bc->bmn", maps, weights[classes])
-    return Explanation(method="cam", maps=found, unit=CAM_UNIT)
+    return Explanation(method="cam", maps=found, unit=_UNIT)

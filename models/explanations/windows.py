@@ -1,10 +1,17 @@
-"""CAM and Grad-CAM inside the windows of a TNet: which positions speak for a class in what a look shows by itself."""
+"""CAM and Grad-CAM inside the windows of a TNet: which positions speak for a class in what a look shows by itself.
+
+A softmax does not hear what all classes have in common, so logits are taken above their mean over the classes: else a
+position could seem to speak against a class that speaks against all others as much.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from models.aggregation import above_mean
 from models.errors import ModelError
 from models.explanations.cam import class_activation_maps
 from models.explanations.explanation import Explanation
@@ -13,11 +20,12 @@ from models.features import Features
 from models.positional_encoding import ConcatenatedEncoding
 from models.tnet import TNet
 
+_CAM_UNIT = "logits above the mean of all classes; the mean over a look is its own but for biases"
 _WAY_OUT = "Grad-CAM asks any network"
 
 
 class LookLogits(nn.Module):
-    """Windows to the logits of each look by itself, as if it were the only one.
+    """Windows to the logits of each look by itself, as if it were the only one, above the mean of all classes.
 
     Args:
         network: whose looks they are.
@@ -35,13 +43,12 @@ class LookLogits(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, base, base), values 0 to 1, to (B, K)."""
         features = self.network.look(images, self._positions).features
-        logits: Tensor = self.network.aggregation.classification(features)
-        return logits
+        return above_mean(self.network.aggregation.classification(features))
 
 
 @torch.no_grad()
 def window_cam(network: TNet, images: Tensor, positions: Tensor, classes: Tensor) -> Explanation:
-    """How much each position of a window adds to the logit that its look alone would give a class; exact.
+    """How much each position of a window adds to what its look alone would say for a class; exact.
 
     Args:
         network: in evaluation mode.
@@ -60,13 +67,14 @@ def window_cam(network: TNet, images: Tensor, positions: Tensor, classes: Tensor
         raise ModelError(
             f"there is no CAM of this network: its features are not the mean over a map; {_WAY_OUT}"
         )
-    return class_activation_maps(maps, weights, classes)
+    found = class_activation_maps(maps, weights - weights.mean(dim=0), classes)
+    return replace(found, unit=_CAM_UNIT)
 
 
 def window_grad_cam(
     network: TNet, images: Tensor, positions: Tensor, classes: Tensor
 ) -> Explanation:
-    """Which positions of a window raise the logit that its look alone would give a class; as `window_cam`.
+    """Which positions of a window raise what its look alone would say for a class; arguments as of `window_cam`.
 
     Raises:
         ModelError: if the package grad-cam is not installed.

@@ -162,7 +162,7 @@ class TestExplainer:
         assert "Grad-CAM" in str(layers["cam"].problem)
 
     def test_cam_of_a_network_that_has_one(self, baseline: FinishedRun) -> None:
-        """The mean over the map is the look's own logit but for the bias; without location module no cells."""
+        """The mean over the map is the look's own logit above all classes' but for biases; there are no cells."""
         image, found = explained(baseline)
         layers = layers_of(found)
         model = model_of_run(baseline)
@@ -174,7 +174,8 @@ class TestExplainer:
         with torch.no_grad():
             features = network.look(pixels, torch.zeros(1, 3, dtype=torch.int64)).features
             linear = list(network.aggregation.classification.modules())[-1]
-            expected = (network.aggregation.classification(features) - linear.bias)[0, index]
+            logits = (network.aggregation.classification(features) - linear.bias)[0]
+            expected = logits[index] - logits.mean()
 
         [patch] = layers["cam"].patches
         assert patch.values.mean() == pytest.approx(expected.item(), rel=1e-3)

@@ -53,7 +53,7 @@ function layerChooser(detail, box) {
   slider.addEventListener("input", () => { chosen.strength = Number(slider.value); show(); });
   strong.append(slider);
   group.append(frame, large, strong);
-  if (names.length) part.append(group, told);
+  if (names.length) part.append(group, told, make("p", "A look smaller than 1 part in 75 of the image's longer side is drawn that large.", { class: "hint" }));
   if (detail.explained.remark) part.append(make("p", detail.explained.remark, { class: "hint" }));
   detail.explained.layers.filter(([, , , , problem]) => problem).forEach(([, , , , problem]) => part.append(make("p", problem, { class: "hint" })));
   show();

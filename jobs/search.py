@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from actors.engine_config import EngineConfig
-from actors.model_directory import CONFIG, WEIGHTS, ModelDirectory, config_to_text, open_model
+from actors.model_directory import (
+    CONFIG,
+    WEIGHTS,
+    ModelDirectory,
+    config_to_text,
+    open_model,
+    settings_of,
+)
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import out, run_alone, told_plainly
 from jobs.workers import parse_workers
@@ -16,6 +24,7 @@ from pipeline.errors import StorageError, UsageError
 from pipeline.images.region import Region
 from pipeline.manifest import read_images
 from pipeline.records.matches import MATCHES, best_matches, matches_csv
+from pipeline.records.run import refuse_other_settings
 from pipeline.records.store.opening import store_at
 from pipeline.records.store.run_store import RunStore
 from pipeline.storage.allowed_places import parse_places
@@ -65,8 +74,9 @@ def search(
             original = original.with_changes({"walk.budget": budget})
         example = Example(image=shown, region=parse_region(region))
         store = store_at(out_place)
+        made = replace(model_of_example(original, example, places), place=f"{store.uri}/{MODEL}")
         job = ClassifyJob(
-            model=model_of_example(original, example, places),
+            model=made,
             manifest=read_images(images),
             store=store,
             engine=EngineConfig(),
@@ -75,7 +85,7 @@ def search(
             address=address,
             arguments=("foveate", *sys.argv[1:]),
         )
-        _keep(job.model, store)
+        _keep(made, store)
         status = run(job)
         matches = best_matches(job.output, top)
         store.put(MATCHES, matches_csv(matches).encode())
@@ -106,8 +116,9 @@ def parse_region(text: str) -> Region:
 
 
 def _keep(model: ModelDirectory, store: RunStore) -> None:
-    """The model of the example, for `foveate classify --model`."""
+    """The model of the example, for `foveate classify --model`; never in the place of another search's."""
     try:
+        refuse_other_settings(store, settings_of(model))
         store.put(f"{MODEL}/{CONFIG}", config_to_text(model.config).encode())
         store.put(f"{MODEL}/{WEIGHTS}", model.weights)
     except (OSError, StorageError) as error:

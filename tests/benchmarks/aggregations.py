@@ -1,6 +1,6 @@
 """Which way to put looks together: every aggregation on the same looks of the same trained network.
 
-    python -m tests.benchmarks.aggregations ARCHIVE MODEL --out DIR [--seeds 0,1,2] [--epochs 30]
+    python -m tests.benchmarks.aggregations ARCHIVE MODEL --out DIR [--seeds 0,1,2] [--epochs 30] [--only KIND,...]
 
 The model walks every image of the archive once, and the features of its looks are kept. Each aggregation then
 learns from those of the training split alone; its epoch is chosen on the validation split, and the test split is
@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--test", type=Path, help="manifest of the test images, if another")
+    parser.add_argument("--only", default=",".join(KINDS))
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     model = open_model(asked.model)
@@ -111,7 +112,7 @@ def main() -> None:
     splits = {name: _looks(asked, model, name) for name in SPLITS}
     print("| aggregation | parameters | right, by seed | per look by itself | us for all looks |")
     print("|---|---|---|---|---|")
-    for kind in KINDS:
+    for kind in asked.only.split(","):
         print(_line(kind, model, splits, asked), flush=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -35,41 +36,87 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_finds_the_example_itself_and_goes_on(archive: Path, tmp_path: Path) -> None:
-    """The best match shows the example's digit; a bad image is a row; the model can be used again; a run resumes."""
-    row = pd.read_parquet(archive / "truth.parquet").iloc[0]
-    image = archive / f"images/test/{row.sample_id}.ome.zarr"
-    out = tmp_path / "found"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One that is done."""
+
+    command: tuple[object, ...]
+    """As it was given."""
+    status: int
+    """Exit status."""
+    said: str
+    """What it said."""
+    out: Path
+    """What it wrote."""
+    digit: pd.Series
+    """The example, a row of the archive's truth."""
+
+
+@pytest.fixture(scope="module")
+def search(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Search:
+    """For the archive's first digit."""
+    digit = pd.read_parquet(archive / "truth.parquet").iloc[0]
+    out = tmp_path_factory.mktemp("found") / "found"
     command = (
-        "jobs.search", archive / "manifest.csv", "--like", image,
-        "--region", f"{row.y_px},{row.x_px},28,28", "--model", "digits",
+        "jobs.search", archive / "manifest.csv", "--like", _image(archive, digit),
+        "--region", f"{digit.y_px},{digit.x_px},28,28", "--model", "digits",
         "--budget", "12", "--out", out, "--workers", "1",
     )  # fmt: skip
     status, said = finished(*command)
+    return Search(command=command, status=status, said=said, out=out, digit=digit)
 
-    assert status == 3, said  # one image failed
-    with (out / "matches.csv").open(newline="") as file:
+
+def test_the_best_match_shows_the_examples_digit(archive: Path, search: Search) -> None:
+    """By the archive's truth; matches come in their order, and a bad image is a row."""
+    assert search.status == 3, search.said  # one image failed
+    with (search.out / "matches.csv").open(newline="") as file:
         matches = list(csv.DictReader(file))
     truth = pd.read_parquet(archive / "truth.parquet")
     best = matches[0]
-    mine = truth[(truth.sample_id == best["sample_id"]) & (truth.digit == row.digit)]
+    mine = truth[(truth.sample_id == best["sample_id"]) & (truth.digit == search.digit.digit)]
     inside = (mine.y_px + 14).between(int(best["y_px"]), int(best["y_px"]) + 96)
     inside &= (mine.x_px + 14).between(int(best["x_px"]), int(best["x_px"]) + 96)
     assert inside.any()
     likes = [float(one["likeness"]) for one in matches]
     assert likes == sorted(likes, reverse=True)
-    assert pd.read_parquet(out / "predictions").set_index("sample_id").status["broken"] == "failed"
+    rows = pd.read_parquet(search.out / "predictions").set_index("sample_id")
+    assert rows.status["broken"] == "failed"
 
-    status, said = finished(*command)
+
+def test_goes_on(search: Search) -> None:
+    """The same command again makes the same model, and finds the images done."""
+    status, said = finished(*search.command)
+
     assert status == 3, said
     assert "4 of 5 images are done" in said
-    again = tmp_path / "again"
+
+
+def test_another_example_is_refused(search: Search) -> None:
+    """Into the same directory it would mix two searches; the model that lies there stays."""
+    kept = (search.out / "model/model.safetensors").read_bytes()
+    status, said = finished(*search.command, "--region", "100,100,28,28")
+
+    assert status == 2, said
+    assert "model.sha256" in said
+    assert (search.out / "model/model.safetensors").read_bytes() == kept
+
+
+def test_the_model_can_be_used_again(archive: Path, search: Search, tmp_path: Path) -> None:
+    """`foveate classify` with it says of an image what the search said."""
+    image = _image(archive, search.digit)
     status, said = finished(
-        "jobs.classify", image, "--model", out / "model", "--out", again, "--workers", "1"
-    )
+        "jobs.classify", image, "--model", search.out / "model", "--out", tmp_path / "again",
+        "--workers", "1",
+    )  # fmt: skip
+
     assert status == 0, said
-    found = pd.read_parquet(out / "predictions").set_index("sample_id").prob_like[row.sample_id]
-    assert pd.read_parquet(again / "predictions").prob_like[0] == found
+    rows = pd.read_parquet(search.out / "predictions").set_index("sample_id")
+    again = pd.read_parquet(tmp_path / "again/predictions")
+    assert again.prob_like[0] == rows.prob_like[search.digit.sample_id]
+
+
+def _image(archive: Path, digit: pd.Series) -> Path:
+    return archive / f"images/test/{digit.sample_id}.ome.zarr"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from pipeline.images.tile import Tile, TileKey
 
+MISSING_TILE_BYTES = 512
+"""About what remembering takes that nothing is stored of a tile; a sparse image has a million such tiles."""
+
 CacheKey: TypeAlias = tuple[int, TileKey]
 """Which open image (a number of its own), which tile."""
 
@@ -23,7 +26,7 @@ class TileCache:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes of the decoded tiles held now."""
+        """Bytes of what is held now."""
         return self._num_bytes
 
     def get(self, key: CacheKey) -> Tile | None:
@@ -52,4 +55,4 @@ class TileCache:
 
 
 def _num_bytes(tile: Tile) -> int:
-    return 0 if tile.data is None else tile.data.nbytes
+    return MISSING_TILE_BYTES if tile.data is None else tile.data.nbytes

@@ -56,14 +56,19 @@ class Window:
 
 
 def plan_window(pyramid: Pyramid, region: Region, base_px: int) -> WindowPlan:
-    """The coarsest level with at least `base_px` pixels across `region` (level-0 pixels), and its tiles."""
+    """The best level for `region` (level-0 pixels), the box on it, and its tiles."""
+    return plan_on_level(pyramid, region, base_px, level_for(pyramid, region, base_px))
+
+
+def level_for(pyramid: Pyramid, region: Region, base_px: int) -> int:
+    """The coarsest level with at least `base_px` pixels across `region` (level-0 pixels)."""
     fitting = [
         index
         for index, level in enumerate(pyramid.levels)
         if level.downsample_y * base_px <= region.height * LEVEL_TOLERANCE
         and level.downsample_x * base_px <= region.width * LEVEL_TOLERANCE
     ]
-    return plan_on_level(pyramid, region, base_px, max(fitting, default=0))
+    return max(fitting, default=0)
 
 
 def plan_on_level(pyramid: Pyramid, region: Region, base_px: int, index: int) -> WindowPlan:

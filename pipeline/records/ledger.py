@@ -39,16 +39,16 @@ class LevelCost:
 def level_costs(
     source: Source,
     acquisitions: Mapping[TileKey, Acquisition],
-    boxes: Mapping[int, Iterable[Region]],
+    pixels: Mapping[int, int],
 ) -> tuple[LevelCost, ...]:
     """The header's cost, then each level's, finest first.
 
     Args:
         source: the open image.
         acquisitions: cost of each tile that was read.
-        boxes: per level, the regions (pixels of that level) that were shown to the model.
+        pixels: per level, how many of its different pixels were shown to the model.
     """
-    return (header_cost(source.header), *_costs_of_levels(source, acquisitions, boxes))
+    return (header_cost(source.header), *_costs_of_levels(source, acquisitions, pixels))
 
 
 def header_cost(read: Acquisition) -> LevelCost:
@@ -67,17 +67,17 @@ def header_cost(read: Acquisition) -> LevelCost:
 def _costs_of_levels(
     source: Source,
     acquisitions: Mapping[TileKey, Acquisition],
-    boxes: Mapping[int, Iterable[Region]],
+    pixels: Mapping[int, int],
 ) -> Iterable[LevelCost]:
+    keys = sorted(acquisitions)  # so that seconds are always summed in one order
     for index, level in enumerate(source.pyramid.levels):
-        read = [acquisitions[key] for key in sorted(acquisitions) if key.level == index]
-        shown = [box.clipped(level.height, level.width) for box in boxes.get(index, ())]
+        read = [acquisitions[key] for key in keys if key.level == index]
         yield LevelCost(
             level=index,
             tiles_total=level.num_tiles,
             tiles_read=len(read),
             pixels_total=level.height * level.width,
-            pixels_read=union_area([box for box in shown if box is not None]),
+            pixels_read=pixels.get(index, 0),
             acquisition=reduce(add, read, Acquisition()),
             full_scan_bytes=source.scan_bytes(index),
         )

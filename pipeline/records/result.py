@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.errors import AllowanceSpentError, ImageError, PutOffError
 from pipeline.images.pyramid import Pyramid
-from pipeline.images.region import Region
-from pipeline.images.tile import TileKey
 from pipeline.manifest import ImageRecord
+from pipeline.records.glimpse_rows import GlimpseRow, GlimpseRows
 from pipeline.records.ledger import LevelCost, header_cost, level_costs
-from pipeline.records.running_cost import CostSoFar, RunningCost
+from pipeline.records.running_cost import RunningCost
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
-from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.remembered_walk import RememberedWalk, remembered
 from pipeline.walk.walk import LookModel
@@ -79,38 +77,12 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GlimpseRow:
-    """One look, as it is written."""
-
-    order: int
-    """0 is the first look."""
-    glimpse: Glimpse
-    """Where, and why there."""
-    level: int | None
-    """Level that was read; None when nothing could be."""
-    class_index_so_far: int | None
-    """Prediction after this look."""
-    confidence_so_far: float | None
-    """Its probability."""
-    class_index_alone: int | None
-    """What this look says by itself."""
-    confidence_alone: float | None
-    """Its probability."""
-    cost_so_far: CostSoFar
-    """Of the header and of the looks up to this one."""
-    status: Literal["ok", "partial", "failed"]
-    """`partial`: some of its tiles show background because they could not be read."""
-    error: str | None
-    """What went wrong, for a failed look."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResult:
     """Everything that is written about one image."""
 
     outcome: Prediction | Failure
     """Its row."""
-    glimpses: tuple[GlimpseRow, ...] = ()
+    glimpses: Sequence[GlimpseRow] = ()
     """Its looks, in order."""
     ledger: tuple[LevelCost, ...] = ()
     """Its costs: header, then levels."""
@@ -139,20 +111,24 @@ def conclude(image: ImageWalk, model: LookModel, started_s: float) -> ImageResul
     """The result of an image whose walk is over. `started_s` is `time.perf_counter()` at its opening."""
     source, looks = image.tiles.source, image.traversal.looks
     acquisitions = image.tiles.acquisitions
-    ledger = level_costs(source, acquisitions, _boxes(image))
     if not looks:
-        failure = _nothing_seen(image, time.perf_counter() - started_s)
         return ImageResult(
-            outcome=failure, ledger=ledger, pyramid=image.pyramid, walk=_to_go_on(image)
+            outcome=_nothing_seen(image, time.perf_counter() - started_s),
+            ledger=level_costs(source, acquisitions, {}),
+            pyramid=image.pyramid,
+            walk=_to_go_on(image),
         )
-    kept = np.stack([look.kept for look in looks])  # (L, R)
+    kept = looks.kept  # (L, R)
     so_far = model.combine(kept)  # (L, K)
+    cost = RunningCost(image.pyramid, source.header, acquisitions, sorted(image.opening_tiles))
+    glimpses = GlimpseRows(image, so_far, model.alone(kept), cost)
+    ledger = level_costs(source, acquisitions, cost.pixels)
     return ImageResult(
         outcome=Prediction(
             record=image.record,
             status="degraded" if image.tiles.failures else "ok",
             class_index=int(so_far[-1].argmax()),
-            probabilities=so_far[-1],
+            probabilities=so_far[-1].copy(),  # and not a view that holds all of them
             num_glimpses=len(looks),
             stop_reason=str(image.traversal.stop_reason),
             height_px=image.pyramid.height,
@@ -163,18 +139,11 @@ def conclude(image: ImageWalk, model: LookModel, started_s: float) -> ImageResul
             fingerprint=source.fingerprint,
             error=_tile_errors(image),
         ),
-        glimpses=_glimpse_rows(image, so_far, model.alone(kept), acquisitions),
+        glimpses=glimpses,
         ledger=ledger,
         pyramid=image.pyramid,
         walk=_to_go_on(image),
     )
-
-
-def _boxes(image: ImageWalk) -> dict[int, list[Region]]:
-    boxes: dict[int, list[Region]] = defaultdict(list)
-    for trace in image.traces.values():
-        boxes[trace.plan.level].append(trace.plan.box)
-    return boxes
 
 
 def _to_go_on(image: ImageWalk) -> RememberedWalk | None:
@@ -204,56 +173,3 @@ def _tile_errors(image: ImageWalk) -> str | None:
         return None
     first = failures[min(failures)]
     return f"{len(failures)} tile(s) could not be read; the first: {first}"
-
-
-def _glimpse_rows(
-    image: ImageWalk,
-    so_far: NDArray[np.float64],
-    alone: NDArray[np.float64],
-    acquisitions: dict[TileKey, Acquisition],
-) -> tuple[GlimpseRow, ...]:
-    """Good and failed looks in the order of their choosing."""
-    rows: list[GlimpseRow] = []
-    failures = list(image.traversal.failed_looks)
-    header = image.tiles.source.header
-    cost = RunningCost(image.pyramid, header, acquisitions, sorted(image.opening_tiles))
-    for index, look in enumerate(image.traversal.looks):
-        while failures and failures[0].after <= index:
-            gone = failures.pop(0)
-            rows.append(_failed_row(len(rows), gone.glimpse, gone.error, cost.so_far))
-        trace = image.traces[look.glimpse.position]
-        cost.add(trace)
-        rows.append(
-            GlimpseRow(
-                order=len(rows),
-                glimpse=look.glimpse,
-                level=trace.plan.level,
-                class_index_so_far=int(so_far[index].argmax()),
-                confidence_so_far=float(so_far[index].max()),
-                class_index_alone=int(alone[index].argmax()),
-                confidence_alone=float(alone[index].max()),
-                cost_so_far=cost.so_far,
-                status="partial" if trace.num_failed_tiles else "ok",
-                error=None,
-            )
-        )
-    rows.extend(
-        _failed_row(len(rows) + i, gone.glimpse, gone.error, cost.so_far)
-        for i, gone in enumerate(failures)
-    )
-    return tuple(rows)
-
-
-def _failed_row(order: int, glimpse: Glimpse, error: str, so_far: CostSoFar) -> GlimpseRow:
-    return GlimpseRow(
-        order=order,
-        glimpse=glimpse,
-        level=None,
-        class_index_so_far=None,
-        confidence_so_far=None,
-        class_index_alone=None,
-        confidence_alone=None,
-        cost_so_far=so_far,
-        status="failed",
-        error=error,
-    )

@@ -49,9 +49,9 @@ class RunningCost:
         opening_tiles: Iterable[TileKey] = (),
     ) -> None:
         self._levels = pyramid.levels
-        self._acquisitions = acquisitions
+        self._unseen = dict(acquisitions)
         self._total = header
-        self._seen: set[TileKey] = set()
+        self._num_tiles = 0
         self._coverage: defaultdict[int, Coverage] = defaultdict(Coverage)
         self._add_tiles(opening_tiles)
 
@@ -65,9 +65,15 @@ class RunningCost:
 
     def _add_tiles(self, keys: Iterable[TileKey]) -> None:
         for key in keys:
-            if key in self._acquisitions and key not in self._seen:
-                self._seen.add(key)
-                self._total += self._acquisitions[key]
+            read = self._unseen.pop(key, None)
+            if read is not None:
+                self._num_tiles += 1
+                self._total += read
+
+    @property
+    def pixels(self) -> dict[int, int]:
+        """Different pixels shown to the model, per level that any were of."""
+        return {level: coverage.area for level, coverage in self._coverage.items()}
 
     @property
     def so_far(self) -> CostSoFar:
@@ -76,7 +82,7 @@ class RunningCost:
             transferred_bytes=self._total.transferred_bytes,
             requested_bytes=self._total.requested_bytes,
             requests=self._total.num_requests,
-            tiles=len(self._seen),
+            tiles=self._num_tiles,
             pixels=sum(coverage.area for coverage in self._coverage.values()),
             native_pixels=self._coverage[0].area,
         )

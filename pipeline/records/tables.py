@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from pipeline.images.pyramid import Pyramid
 from pipeline.manifest import ImageRecord
+from pipeline.records.glimpse_rows import GlimpseRow
 from pipeline.records.ledger import LevelCost
-from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
+from pipeline.records.result import Failure, ImageResult, Prediction
 
 TABLES = ("images", "ledger", "glimpses", "predictions")
 """In the order of writing: an image is finished when its prediction is there."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pipeline.images.pyramid import Pyramid
+from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_reader import TileReader
-from pipeline.images.window import Window, WindowPlan, WindowReader
+from pipeline.images.window import Window, WindowPlan, WindowReader, level_for, plan_window
 from pipeline.manifest import ImageRecord
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.root_scan import RootScan
@@ -42,8 +43,8 @@ class ImageWalk:
     """What an overview said of its roots, where they are chosen from one."""
     opening_tiles: frozenset[TileKey] = frozenset()
     """Tiles that were read before the first look, to find foreground or to score roots."""
-    traces: dict[Position, ReadTrace] = field(default_factory=dict)
-    """What was read for each look."""
+    detours: dict[Position, ReadTrace] = field(default_factory=dict)
+    """Looks that were not read as they were planned; of all others the plan says it, and a full scan has a million."""
 
     def read(self, glimpse: Glimpse) -> Window:
         """The pixels of a look.
@@ -52,10 +53,24 @@ class ImageWalk:
             TileReadError: if too much of it cannot be read.
         """
         window = self.windows.read(glimpse.region)
-        self.traces[glimpse.position] = ReadTrace(
-            plan=window.plan, num_failed_tiles=len(window.failed_tiles)
-        )
+        self.note(glimpse.position, glimpse.region, window.plan, len(window.failed_tiles))
         return window
+
+    def note(
+        self, position: Position, region: Region, plan: WindowPlan, num_failed_tiles: int
+    ) -> None:
+        """Remember how a look was read."""
+        planned = level_for(self.pyramid, region, self.windows.base_px)
+        if num_failed_tiles or plan.level != planned:
+            self.detours[position] = ReadTrace(plan=plan, num_failed_tiles=num_failed_tiles)
+
+    def trace(self, glimpse: Glimpse) -> ReadTrace:
+        """How a look was read that was taken."""
+        detour = self.detours.get(glimpse.position)
+        if detour is not None:
+            return detour
+        plan = plan_window(self.pyramid, glimpse.region, self.windows.base_px)
+        return ReadTrace(plan=plan, num_failed_tiles=0)
 
     def close(self) -> None:
         """Give back the file and the memory."""

@@ -11,8 +11,8 @@ from pipeline.images.window import plan_on_level
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.byte_range import total
 from pipeline.storage.fingerprint import Fingerprint
-from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.image_walk import ImageWalk, ReadTrace
+from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.image_walk import ImageWalk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,23 +51,27 @@ class RememberedWalk:
 
 def remembered(image: ImageWalk) -> RememberedWalk:
     """What is known of an image whose walk is over; its traversal has kept what was seen."""
-    regions = {look.glimpse.position: look.glimpse.region for look in image.traversal.looks}
     return RememberedWalk(
         fingerprint=image.tiles.source.fingerprint,
         header=image.tiles.source.header,
         looks={
-            position: RememberedLook(
-                region=regions[position],
-                observation=observation,
-                level=image.traces[position].plan.level,
-                num_failed_tiles=image.traces[position].num_failed_tiles,
-            )
-            for position, observation in image.traversal.seen.items()
+            look.glimpse.position: _remembered(image, look.glimpse)
+            for look in image.traversal.looks
         },
         failed_looks={one.glimpse.position: one.error for one in image.traversal.failed_looks},
         tiles=image.tiles.acquisitions,
         failed_tiles={key: str(error) for key, error in image.tiles.failures.items()},
         opening_tiles=image.opening_tiles,
+    )
+
+
+def _remembered(image: ImageWalk, glimpse: Glimpse) -> RememberedLook:
+    trace = image.trace(glimpse)
+    return RememberedLook(
+        region=glimpse.region,
+        observation=image.traversal.seen[glimpse.position],
+        level=trace.plan.level,
+        num_failed_tiles=trace.num_failed_tiles,
     )
 
 
@@ -84,6 +88,6 @@ def go_on(image: ImageWalk, from_here: RememberedWalk) -> None:
     image.opening_tiles |= from_here.opening_tiles
     for position, look in from_here.looks.items():
         plan = plan_on_level(image.pyramid, look.region, image.windows.base_px, look.level)
-        image.traces[position] = ReadTrace(plan=plan, num_failed_tiles=look.num_failed_tiles)
+        image.note(position, look.region, plan, look.num_failed_tiles)
     seen = {position: look.observation for position, look in from_here.looks.items()}
     image.traversal.go_on_from({**seen, **from_here.failed_looks})

@@ -22,7 +22,7 @@ from pipeline.walk.candidates import CandidateRule
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
-from pipeline.walk.look import FailedLook, Look
+from pipeline.walk.look import FailedLook, Looks
 from pipeline.walk.overlap import ChosenRegions
 from pipeline.walk.selection import selection_for
 
@@ -61,7 +61,7 @@ class Traversal:
         open_roots: Sequence[Glimpse] = (),
         allowance: Allowance = ENDLESS,
     ) -> None:
-        self.looks: list[Look] = []
+        self.looks = Looks()
         self.failed_looks: list[FailedLook] = []
         self.seen: dict[Position, Observation] = {}  # kept where the walk may be taken up again
         self.stop_reason: StopReason | None = None
@@ -134,6 +134,10 @@ class Traversal:
         self._forgone.add(glimpse.position)
 
     @property
+    def _is_scan(self) -> bool:
+        return self._config.selection == "full_scan"
+
+    @property
     def num_cells_per_side(self) -> int:
         """Rows, and columns, of the grid of candidate cells of a look."""
         return self._geometry.grid.num_per_side
@@ -166,7 +170,7 @@ class Traversal:
                 self._absorb_failure(glimpse, self._failed[glimpse.position])
                 continue
             observation = self._answers[glimpse.position]
-            self.looks.append(Look(glimpse=glimpse, kept=observation.kept))
+            self.looks.append(glimpse, observation.kept)
             if self._geometry.has_cells(glimpse):
                 self._selection.add(
                     self._candidates.of(glimpse, self._geometry.cells(glimpse), observation)
@@ -180,10 +184,10 @@ class Traversal:
         self._selection.give_back(glimpse)
 
     def _reason_to_stop(self) -> StopReason | None:
-        budget, is_scan = self._config.budget, self._config.selection == "full_scan"
+        budget = self._config.budget
         if budget is not None and len(self.looks) >= budget:
             return "budget"
-        if not is_scan and len(self.failed_looks) >= MAX_FAILED_LOOKS:
+        if not self._is_scan and len(self.failed_looks) >= MAX_FAILED_LOOKS:
             return "failed_reads"
         if self._is_sure():
             return "confident"
@@ -200,13 +204,13 @@ class Traversal:
         if stop_at is None or not self.looks:
             return False
         needed = stop_at if rule is None else rule.confidence_at(stop_at, len(self.looks))
-        kept = np.stack([look.kept for look in self.looks])  # (L, R)
-        return float(self._combine(kept)[-1].max()) >= needed
+        return float(self._combine(self.looks.kept)[-1].max()) >= needed
 
     def _next_wave(self) -> list[Glimpse]:
         bounds = [one for one in (self._config.budget, self._allowance.looks) if one is not None]
         left = min(bounds) - len(self.looks) if bounds else None
         roots = list(islice(self._roots, ROOT_WAVE if left is None else min(ROOT_WAVE, left)))
-        for root in roots:
-            self._chosen.add(root.region, root.position.depth)
+        if not self._is_scan:  # in which nothing is chosen
+            for root in roots:
+                self._chosen.add(root.region, root.position.depth)
         return roots or self._selection.next_wave(left, self._chosen)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import ReadTimeoutError, TileReadError
 from pipeline.images.tile import TileKey
-from pipeline.images.tile_cache import TileCache
+from pipeline.images.tile_cache import MISSING_TILE_BYTES, TileCache
 from pipeline.images.tile_reader import TileReader
 from tests.array_source import ArraySource
 
@@ -85,6 +85,21 @@ class TestTileCache:
         reader.tile(keys[1])
 
         assert source.reads == [keys[1]]
+
+    def test_tiles_of_which_nothing_is_stored_are_bounded_too(self) -> None:
+        """A sparse image has a million of them; remembering one counts, though it has no pixels."""
+        keys = [TileKey(0, 0, col) for col in range(4)]
+        source = ArraySource([PIXELS], missing=frozenset(keys))
+        cache = TileCache(3 * MISSING_TILE_BYTES)
+        reader = TileReader(source, cache)
+        for key in keys:
+            reader.tile(key)
+        source.reads.clear()
+        reader.tile(keys[3])
+        reader.tile(keys[0])
+
+        assert cache.num_bytes == 3 * MISSING_TILE_BYTES
+        assert source.reads == [keys[0]]
 
     def test_a_closed_image_leaves_nothing(self) -> None:
         """Closing an image gives its memory back, and no other's."""

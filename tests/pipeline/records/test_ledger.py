@@ -48,8 +48,7 @@ class TestLevelCosts:
             TileKey(0, 3, 3): cost(20, 20, 1, 0.5),
             TileKey(1, 0, 1): cost(5, 5, 2, 0.25),
         }
-        boxes = {0: [Region(0, 0, 8, 8), Region(4, 4, 8, 8)], 1: [Region(-2, 0, 6, 4)]}
-        header, finest, coarser = level_costs(source, read, boxes)
+        header, finest, coarser = level_costs(source, read, {0: 112, 1: 16})
 
         assert (header.level, header.acquisition) == (None, source.header)
         assert (finest.tiles_total, finest.tiles_read, finest.pixels_read) == (16, 2, 112)

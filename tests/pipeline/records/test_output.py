@@ -11,9 +11,10 @@ import pytest
 from pipeline.images.pyramid import Level, PixelSize, Pyramid
 from pipeline.images.region import Region
 from pipeline.manifest import ImageRecord
+from pipeline.records.glimpse_rows import GlimpseRow
 from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output
-from pipeline.records.result import Failure, GlimpseRow, ImageResult, Prediction
+from pipeline.records.result import Failure, ImageResult, Prediction
 from pipeline.records.running_cost import CostSoFar
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.tables import TABLES

@@ -87,7 +87,8 @@ def reference(path: Path) -> Reference:
     image = open_image_walk(record, PLAN, combine=model.combine, cache=TileCache(2**24))
     walk(image, model)
     result = conclude(image, model, time.perf_counter())
-    shown = frozenset(key for trace in image.traces.values() for key in trace.plan.tiles)
+    traces = [image.trace(look.glimpse) for look in image.traversal.looks]
+    shown = frozenset(key for trace in traces for key in trace.plan.tiles)
     image.close()
     return Reference(result, shown)
 

@@ -94,11 +94,12 @@ def _plan(
     methods = parse_methods(names)
     if not any(method.needs_model for method in methods):
         return ExplanationPlan(methods=methods)
-    # Not above: they load torch.
     from actors.run_model import model_of_run
 
     opened = model_of_run(run, place)
-    from actors.explainer import Explainer
+    from actors.explainer import (
+        Explainer,
+    )  # not before: wrong use is told without waiting for torch
 
     return ExplanationPlan(methods=methods, ask_model=Explainer(opened, methods))
 

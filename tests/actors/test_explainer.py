@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,7 @@ from pipeline.manifest import ImageRecord
 from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
 from pipeline.walk.config import WalkConfig
 from tests.image_files import halves, slide, write_pyramid_tiff
+from tests.servers.logging_server import LoggingServer
 from tests.walked_run import write_walked_run
 
 CLASSES = ("x", "y", "z")
@@ -190,6 +193,20 @@ class TestExplainer:
 
         assert "pip install 'foveate[explain]'" in str(layers["grad_cam"].problem)
         assert layers["evidence"].patches
+
+    def test_images_on_a_server(self, small: FinishedRun, web: LoggingServer) -> None:
+        """An image behind a URL is explained as the same image on a disk is."""
+        image, near = explained(small, "evidence,cells")
+        shutil.copy(image.image_path, web.root / "a.tif")
+        far_run = replace(image, image_path=web.url("a.tif"))
+        model = model_of_run(small)
+        windows = windows_of(far_run, model.config.input)
+        far = Explainer(model, parse_methods("evidence,cells"))(far_run, windows)
+        windows.tiles.close()
+        for one, other in zip(near.layers, far.layers, strict=True):
+            assert [p.values.tolist() for p in one.patches] == [
+                p.values.tolist() for p in other.patches
+            ]
 
     def test_other_pixels_are_told(self, tmp_path: Path) -> None:
         """Of an image that was replaced by one of the same size the page says that the model says something else."""

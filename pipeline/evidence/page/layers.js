@@ -15,7 +15,7 @@ function layerChooser(detail, box) {
   const part = make("div", null, { class: "layers" }), group = make("fieldset"), told = make("div");
   const layers = detail.explained.layers.filter(([, picture]) => picture);
   const names = layers.map(([name]) => name);
-  if (chosen.layer === null) chosen.layer = names.includes("evidence") ? "evidence" : names[0] ?? "none";
+  if (chosen.layer === null && names.length) chosen.layer = names.includes("evidence") ? "evidence" : names[0];
   const map = make("img", null, { class: "map", alt: "" });
   const frames = box.querySelector("svg");
   box.insertBefore(map, frames);
@@ -24,7 +24,7 @@ function layerChooser(detail, box) {
     map.hidden = !layer;
     box.classList.toggle("mapped", Boolean(layer));
     box.classList.toggle("bare", !chosen.frames);
-    box.closest(".walk")?.classList.toggle("large", chosen.large);
+    byId("detail").classList.toggle("large", chosen.large);
     map.style.opacity = chosen.strength;
     told.replaceChildren();
     if (!layer) return;

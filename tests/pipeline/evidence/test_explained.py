@@ -243,6 +243,19 @@ class TestPage:
         browser_page.get_by_label("frames of the looks").check()
         assert frames.is_visible()
 
+    def test_a_larger_map_stays_large(self, browser_page: Page) -> None:
+        """What was chosen for one image holds for the next that is opened."""
+        box = browser_page.locator(".overview")
+        narrow = box.evaluate("node => node.clientWidth")
+        browser_page.get_by_label("large").check()
+        wide = box.evaluate("node => node.clientWidth")
+        browser_page.locator("#body tr").nth(1).click()
+        assert narrow < 460 < wide
+        assert box.evaluate("node => node.clientWidth") == wide
+        browser_page.get_by_label("large").uncheck()
+        assert box.evaluate("node => node.clientWidth") == narrow
+        browser_page.locator("#body tr").first.click()
+
     def test_looks_have_their_numbers(self, browser_page: Page) -> None:
         """What a look said stands below it."""
         texts = browser_page.locator(".looks li").all_inner_texts()

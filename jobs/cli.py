@@ -6,6 +6,7 @@ import typer
 
 from jobs.attention_benchmark import attention_benchmark
 from jobs.attention_tables import attention_tables
+from jobs.baseline_benchmark import baseline_benchmark
 from jobs.calibrate import calibrate
 from jobs.classify import classify
 from jobs.costs import costs
@@ -49,6 +50,7 @@ JOBS = (
     room_benchmark,
     image_benchmark,
     attention_tables,
+    baseline_benchmark,
 )
 for job in JOBS:
     app.command()(job)

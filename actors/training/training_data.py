@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +50,23 @@ def read_training_data(
     return data
 
 
+def read_test_split(path: Path, data: TrainingData, name: str = "test") -> tuple[ImageRecord, ...]:
+    """Images that were neither learned from nor chosen by.
+
+    Args:
+        path: of the manifest.
+        data: the other two splits.
+        name: of the split.
+
+    Raises:
+        ManifestError: if it is empty, labels are missing or no class, or an image lies in another split, too.
+    """
+    records = _split(path, name, "--test-split")
+    _refuse_leaks(data.train + data.validation, records, path)
+    _refuse_strange_labels(records, data.class_names, path)
+    return records
+
+
 def _split(path: Path, name: str, key: str) -> tuple[ImageRecord, ...]:
     records = read_manifest(str(path)).records
     chosen = tuple(record for record in records if record.split == name)
@@ -94,14 +110,20 @@ def _check_classes(data: TrainingData, found: set[str], path: Path, other: Path)
             f"{path}: no image of the training split is labelled {_listed(absent)}; add some, or "
             "take the class out of model.class_names"
         )
-    for records, where in ((data.train, path), (data.validation, other)):
-        counts = Counter(record.label or "" for record in records)
-        strange = [name for name in counts if name not in data.class_names]
-        if strange:
-            raise ManifestError(
-                f"{where}: labels that are no class: {_listed(strange)}; classes are "
-                f"{_listed(data.class_names, limit=20)}. The training split needs them, too"
-            )
+    _refuse_strange_labels(data.train, data.class_names, path)
+    _refuse_strange_labels(data.validation, data.class_names, other)
+
+
+def _refuse_strange_labels(
+    records: Iterable[ImageRecord], class_names: tuple[str, ...], path: Path
+) -> None:
+    found = dict.fromkeys(record.label or "" for record in records)
+    strange = [name for name in found if name not in class_names]
+    if strange:
+        raise ManifestError(
+            f"{path}: labels that are no class: {_listed(strange)}; classes are "
+            f"{_listed(class_names, limit=20)}. The training split needs them, too"
+        )
 
 
 def _listed(names: Iterable[str], limit: int = _SHOWN) -> str:

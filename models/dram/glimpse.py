@@ -6,15 +6,10 @@ has the sides of the whole image. Locations are y, x from -1 (top, left edge) to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import torch
 from torch import Tensor
-
-from models.errors import ModelError
-
-Spacing: TypeAlias = Literal["linear", "geometric"]
 
 
 class Fovea(Protocol):
@@ -26,30 +21,6 @@ class Fovea(Protocol):
 
     def look(self, locations: Tensor) -> Tensor:
         """(B, 2) locations of the centres to (B, R, C, g, g) windows, values 0 to 1."""
-
-
-def window_sides(
-    side_px: int, *, glimpse_px: int, num_resolutions: int, spacing: Spacing = "linear"
-) -> tuple[int, ...]:
-    """Level-0 pixels that the windows of a glimpse span along one axis, the finest first.
-
-    `linear` is the authors' spacing, made for images of 224 px; on large images it leaves nothing between the finest
-    window and half of the image, where `geometric` has equal ratios.
-
-    Raises:
-        ModelError: if there is no window, or it has no pixels.
-    """
-    if num_resolutions < 1 or glimpse_px < 1:
-        raise ModelError(
-            f"{num_resolutions} resolutions of {glimpse_px} px; both must be at least 1"
-        )
-    widest = max(side_px, glimpse_px)
-    steps = [index / max(num_resolutions - 1, 1) for index in range(num_resolutions)]
-    if spacing == "linear":
-        sides = [glimpse_px + step * (widest - glimpse_px) for step in steps]
-    else:
-        sides = [glimpse_px * (widest / glimpse_px) ** step for step in steps]
-    return tuple(int(side + 1e-6) for side in sides)
 
 
 def coordinates(locations: Tensor, extents: Tensor, side_px: int) -> Tensor:
@@ -81,14 +52,3 @@ def veiled(windows: Tensor) -> Tensor:
 def reach_of(extents: Tensor) -> Tensor:
     """(B, R, 2) extents to (B, 2): how far from 0 a location may be with the finest window inside the image."""
     return (1 - extents[:, 0]).clamp(min=0)
-
-
-def sides_by_axis(
-    shape_px: Sequence[int], *, glimpse_px: int, num_resolutions: int, spacing: Spacing
-) -> tuple[tuple[int, int], ...]:
-    """Height and width of each window of a glimpse of an image of `shape_px`, the finest first."""
-    heights, widths = (
-        window_sides(side, glimpse_px=glimpse_px, num_resolutions=num_resolutions, spacing=spacing)
-        for side in shape_px
-    )
-    return tuple(zip(heights, widths, strict=True))

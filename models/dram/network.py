@@ -80,6 +80,11 @@ class Dram(nn.Module):
         self.register_buffer("mean", torch.tensor(input_mean), persistent=False)
         self._sees_around = sees_around
 
+    @property
+    def classes(self) -> nn.ModuleList:
+        """What tells classes; the location LSTM and the emission tell where to look."""
+        return nn.ModuleList([self.glimpse_network, self.classification, self.classifier])
+
     def forward(self, fovea: Fovea, num_glimpses: int) -> DramAnswer:
         """Look around.
 

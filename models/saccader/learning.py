@@ -9,16 +9,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.learning.centred_reward import centred_policy_loss
 from models.learning.reinforce import reward
+from models.learning.weight_penalty import mean_square_weight
 from models.saccader.network import Saccader, SaccaderAnswer, Saccades
 
 NUM_PRETRAINING_GLIMPSES = 12
 """Positions that the location networks are taught to order, however many are looked at later (authors' code)."""
+
+REWARD_WEIGHT = 1.0
+"""Of the reward beside the cross-entropy (authors' config)."""
+PENALTY_WEIGHT = 8e-5
+"""Of the mean square of the weights, of the representation and of the location networks alike (authors' config)."""
 
 
 def representation_loss(class_maps: Tensor, labels: Tensor) -> Tensor:
@@ -60,13 +68,17 @@ def located(network: Saccader, images: Tensor) -> Saccades:
     return network.saccade(seen, targets.shape[1], targets)
 
 
-def saccader_loss(answer: SaccaderAnswer, labels: Tensor, *, reward_weight: float = 1.0) -> Tensor:
+def saccader_loss(answer: SaccaderAnswer, labels: Tensor) -> Tensor:
     """Cross-entropy of the answer, and the reward of all its picks for a right one.
 
     Args:
         answer: of B images, in training.
         labels: (B,) classes.
-        reward_weight: of the second term; 1 in the authors' code.
     """
     policy = centred_policy_loss(answer.saccades.log_probs, reward(answer.logits, labels))
-    return F.cross_entropy(answer.logits, labels) + reward_weight * policy
+    return F.cross_entropy(answer.logits, labels) + REWARD_WEIGHT * policy
+
+
+def saccader_penalty(parts: Iterable[nn.Module]) -> Tensor:
+    """What keeps the weights of `Saccader.representation`, `Saccader.location` or both small: a term for each."""
+    return PENALTY_WEIGHT * torch.stack([mean_square_weight(part) for part in parts]).sum()

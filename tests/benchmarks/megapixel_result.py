@@ -12,27 +12,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """Right answers of some images."""
-
-    num_right: int
-    """Right ones."""
-    num_images: int
-    """All."""
-
-    @property
-    def accuracy(self) -> float:
-        """0 to 1."""
-        return self.num_right / self.num_images
-
-    def __str__(self) -> str:
-        """Percent, with the 95 % interval of Wilson."""
-        interval = binomtest(self.num_right, self.num_images).proportion_ci(method="wilson")
-        return f"{self.accuracy:.1%} ({interval.low:.1%} to {interval.high:.1%})"
+from pipeline.benchmarks.score import Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,12 +143,19 @@ class WindowReader:
         """(rows, base, C) values 0 to 1."""
         if canvas.valid is None:
             return self._scaled(self._resampled(canvas.pixels, strip))
+        if not canvas.valid.any():  # as most windows of a sparse image
+            return self._empty(strip)
         valid = canvas.valid[:, :, None]  # (h, w, 1)
         weight = self._means(valid.view(np.uint8), strip)
         total = self._means(np.where(valid, canvas.pixels, 0), strip)
         mean = total / np.maximum(weight, np.finfo(np.float32).tiny)
         shown = self._scaled(mean)
         return np.where(weight > 1e-6, shown, np.float32(self.background))
+
+    def _empty(self, strip: _Strip) -> NDArray[np.float32]:
+        """(rows, base, C) of a strip in which nothing means anything."""
+        num_rows = self.base_px if strip.is_whole else len(strip.weights)
+        return np.full((num_rows, self.base_px, self.fit.num_bands), self.background, np.float32)
 
     def _resampled(self, pixels: NDArray[np.generic], strip: _Strip) -> NDArray[np.generic]:
         if strip.is_whole:

@@ -169,6 +169,19 @@ class TestWindowReader:
 
         np.testing.assert_allclose(shown[0] * 255, expected, atol=1e-3)
 
+    @pytest.mark.parametrize("side", [32, 64, 5000])
+    @pytest.mark.parametrize("is_mixed", [True, False])
+    def test_a_window_of_nothing_is_all_background(self, side: int, is_mixed: bool) -> None:
+        """Where no tile of it is stored, native, shrunk or strip by strip, a window is float32 background."""
+        keys = frozenset(TileKey(0, y, x) for y in range(20) for x in range(20))
+        source = ArraySource([noise(side, bands=3)], tile_px=256, missing=keys)
+        fit = BandFit(indices=(0, 1, 2), is_mixed=is_mixed, alpha=None, low=0.0, high=255.0)
+        window = reader(source, 32, fit).read(Region(0, 0, side, side))
+
+        expected = np.full((1 if is_mixed else 3, 32, 32), np.float32(0.5))
+        assert window.pixels.dtype == np.float32
+        np.testing.assert_array_equal(window.pixels, expected)
+
     def test_missing_tiles_are_background(self) -> None:
         """A tile that is missing by design shows the background and fails nothing."""
         source = ArraySource([noise(64)], tile_px=32, missing=frozenset([TileKey(0, 0, 1)]))

@@ -23,7 +23,7 @@ from jobs.workers import parse_workers
 from pipeline.errors import StorageError, UsageError
 from pipeline.images.region import Region
 from pipeline.manifest import read_images
-from pipeline.records.matches import MATCHES, best_matches, matches_csv
+from pipeline.records.matches import MATCHES, Match, best_matches, matches_csv
 from pipeline.records.run import refuse_other_settings
 from pipeline.records.store.opening import store_at
 from pipeline.records.store.run_store import RunStore
@@ -87,16 +87,7 @@ def search(
         )
         _keep(made, store)
         status = run(job)
-        matches = best_matches(job.output, top)
-        store.put(MATCHES, matches_csv(matches).encode())
-        for one in matches[:_SHOWN]:
-            where = one.region
-            out.print(
-                f"{one.likeness:.3f}  {one.sample_id}  {where.y},{where.x},{where.height},{where.width}",
-                markup=False,
-                highlight=False,
-            )
-        out.print(f"{len(matches)} regions, the most alike first: {store.uri}/{MATCHES}")
+        _list(best_matches(job.output, top), store)
     sys.exit(status)
 
 
@@ -113,6 +104,16 @@ def parse_region(text: str) -> Region:
         raise UsageError(
             f"--region {text}: give Y,X,HEIGHT,WIDTH in level-0 pixels, e.g. 5120,2048,96,96"
         ) from None
+
+
+def _list(matches: list[Match], store: RunStore) -> None:
+    """All into the table, the first to the person."""
+    store.put(MATCHES, matches_csv(matches).encode())
+    for one in matches[:_SHOWN]:
+        at = one.region
+        line = f"{one.likeness:.3f}  {one.sample_id}  {at.y},{at.x},{at.height},{at.width}"
+        out.print(line, markup=False, highlight=False)
+    out.print(f"{len(matches)} regions, the most alike first: {store.uri}/{MATCHES}")
 
 
 def _keep(model: ModelDirectory, store: RunStore) -> None:

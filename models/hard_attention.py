@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,14 @@ class HardAttentionCost:
 
     num_parameters: int
     """Trainable ones, and the moving statistics of normalisations."""
-    of_glimpses: Callable[[int], int]
-    """Multiplications for one image with so many glimpses."""
+    with_one: int
+    """Multiplications for one image with one glimpse."""
+    each_further: int
+    """Multiplications of every glimpse beyond the first."""
+
+    def of_glimpses(self, num_glimpses: int) -> int:
+        """Multiplications for one image with so many glimpses."""
+        return self.with_one + (num_glimpses - 1) * self.each_further
 
 
 def saccader_cost(
@@ -45,11 +52,11 @@ def dram_cost(
 
 
 def _cost(network: nn.Module, look: Callable[[int], object]) -> HardAttentionCost:
-    def counted(num_glimpses: int) -> int:
-        with torch.device("meta"):
-            return multiplications_of(lambda: look(num_glimpses))
-
-    return HardAttentionCost(num_parameters=num_parameters(network), of_glimpses=counted)
+    with torch.device("meta"):
+        one, two = (multiplications_of(partial(look, count)) for count in (1, 2))
+    return HardAttentionCost(
+        num_parameters=num_parameters(network), with_one=one, each_further=two - one
+    )
 
 
 class _EmptyFovea:

@@ -29,6 +29,8 @@ from pipeline.walk.glimpse import Observation, Position
 
 NUM_TELLING = 4
 """Looks of an image that are shown from the inside: those that said most for its label."""
+MIN_TELLING = 0.05
+"""Least evidence of such a look, relative to the first: what lies inside a look that says nothing is chance."""
 MAX_DIFFERENCE = 0.001
 """In any class probability, between the run and now, that may be another machine's arithmetic; a larger one is told."""
 
@@ -111,8 +113,9 @@ class _Subject:
     def telling(self) -> list[RetracedLook]:
         """Those that said most for the class, first."""
         evidence = self.network.aggregation.evidence(self.kept)[:, self.class_index]  # (L,)
-        order = evidence.argsort(descending=True, stable=True)[:NUM_TELLING].tolist()
-        return [self.looks[index] for index in order]
+        first, *others = evidence.argsort(descending=True, stable=True)[:NUM_TELLING].tolist()
+        least = MIN_TELLING * abs(evidence[first])
+        return [self.looks[i] for i in (first, *(i for i in others if evidence[i] >= least))]
 
 
 def _layer(method: Method, subject: _Subject) -> Layer:

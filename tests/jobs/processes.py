@@ -75,7 +75,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def wait_until(
-    is_so: Callable[[], bool], process: subprocess.Popen[str], *, limit_s: float = 60
+    is_so: Callable[[], bool], process: subprocess.Popen[str], *, limit_s: float = 150
 ) -> None:
     """Poll until something is so; fails when the process ends before."""
     deadline = time.monotonic() + limit_s

@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.xdist_group("ray"),
     pytest.mark.timeout(600 + 10 * NUM_IMAGES),
 ]
-LONG_S = 60 + 2 * NUM_IMAGES
+LONG_S = 240 + 2 * NUM_IMAGES
 TABLES = ("predictions", "glimpses")
 
 

@@ -50,4 +50,4 @@ class TestWeightPenalty:
         nn.init.constant_(model[0].bias, 100.0)
         nn.init.constant_(model[1].weight, 100.0)
 
-        assert float(mean_square_weight(model)) == pytest.approx((2 * 1 + 6 * 9) / 8)
+        assert float(mean_square_weight(model).detach()) == pytest.approx((2 * 1 + 6 * 9) / 8)

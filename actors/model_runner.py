@@ -77,7 +77,8 @@ class ModelRunner:
         seen = self._model.look(images, yxd_there)
         kept = self._model.aggregation.keep(seen.features, yxd_there).cpu().numpy()  # (B, R)
         cells = seen.cell_log_probs.cpu().numpy()  # (B, G)
-        return [Observation(kept[i], cells[i]) for i in range(count)]
+        levels = seen.level_logits.log_softmax(dim=1).cpu().numpy()  # (B, J)
+        return [Observation(kept[i], cells[i], levels[i]) for i in range(count)]
 
     @torch.inference_mode()
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:

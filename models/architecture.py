@@ -22,6 +22,8 @@ class Architecture:
     is what it is counted with; it takes other sides as well."""
     num_classes: int
     """Classes of the paper's data set; any other number can be built."""
+    num_features: int
+    """D, numbers that it makes of a window."""
     grid: int = 0
     """n of the n x n candidate cells; 0: no location module, a full-image baseline."""
     cell_fraction: float = 1.0
@@ -38,6 +40,7 @@ _ALL = (
         description="TNet on BagNet-77, as the paper runs it on ImageNet (table 4)",
         base_px=77,
         num_classes=1000,
+        num_features=512,
         grid=5,
         cell_fraction=0.34375,
         looks_per_region=(3,),
@@ -48,6 +51,7 @@ _ALL = (
         description="TNet on EfficientNet-B0, as the paper runs it on fMoW (table 5)",
         base_px=224,
         num_classes=62,
+        num_features=1280,
         grid=3,
         cell_fraction=0.5,
         looks_per_region=(2, 1),
@@ -58,6 +62,7 @@ _ALL = (
         description="the paper's full-image baseline on ImageNet",
         base_px=224,
         num_classes=1000,
+        num_features=512,
         depths=1,
     ),
     Architecture(
@@ -65,6 +70,7 @@ _ALL = (
         description="the paper's full-image baseline on fMoW",
         base_px=224,
         num_classes=62,
+        num_features=1280,
         depths=1,
     ),
     Architecture(
@@ -72,6 +78,7 @@ _ALL = (
         description="a small TNet for CPUs, down to the finest pixels",
         base_px=96,
         num_classes=10,
+        num_features=64,
         grid=7,
         cell_fraction=0.25,
     ),
@@ -80,6 +87,7 @@ _ALL = (
         description="the feature extraction of tnet_small over a whole image, as a baseline",
         base_px=1536,
         num_classes=10,
+        num_features=64,
         depths=1,
     ),
 )

@@ -9,12 +9,13 @@ from torch import nn
 
 from models import bagnet, small
 from models.aggregation import Aggregation
-from models.architecture import architecture_named
+from models.architecture import Architecture, architecture_named
 from models.attention_rnn.location import BLOCK_GAMMA, RecurrentLocation
 from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
 from models.depth_location import DepthLocation
 from models.errors import ModelError
 from models.initialisation import Scheme, initialise
+from models.level_choice import LevelChoice
 from models.likeness import LikenessLocation
 from models.location import ContextLocation
 from models.network_config import NetworkConfig
@@ -79,6 +80,7 @@ def assemble(
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights of their own
         model = builders[name](num_classes, num_bands, network)
         model.root_scorer = _root_scorer(network, num_bands)
+        model.level_choice = _level_choice(network, architecture_named(name))
         model.mean.fill_(network.input_mean)
         if network.is_of_example:
             model.positional_encoding = None  # the example is sought everywhere
@@ -193,6 +195,16 @@ def _root_scorer(network: NetworkConfig, num_bands: int) -> nn.Module | None:
         return None
     gamma = BLOCK_GAMMA if network.root_scorer == "block_attention_rnn" else 1
     return RootScorer(num_bands=num_bands, gamma=gamma)
+
+
+def _level_choice(network: NetworkConfig, architecture: Architecture) -> LevelChoice | None:
+    if network.levels == 1:
+        return None
+    if not architecture.grid:
+        raise ModelError(f"network.levels is {network.levels}; {architecture.name} looks only once")
+    return LevelChoice(
+        architecture.num_features, num_levels=network.levels, num_depths=network.num_depths
+    )
 
 
 def _cell_scores(network: NetworkConfig) -> nn.Module:

@@ -74,7 +74,7 @@ class HardAttentionNetwork:
 class Part:
     """Something that a network of the walk may have in it."""
 
-    role: Literal["location", "root_scorer", "aggregation"]
+    role: Literal["location", "root_scorer", "levels", "aggregation"]
     """Its key in the `network` section of a model's config."""
     paper: str
     """Who described it."""
@@ -83,11 +83,13 @@ class Part:
 
     def num_parameters(self, name: str) -> int:
         """Its trainable ones in a `tnet_small` of ten classes and one band, the classifier's included."""
-        keys = {self.role: name, **self.beside}
+        chooses_levels = self.role == "levels"
+        keys = {self.role: int(name) if chooses_levels else name, **self.beside}
         config = NetworkConfig(**keys)  # type: ignore[arg-type]  # checked where it is read from a file
         with torch.device("meta"):
             network = assemble("tnet_small", num_classes=10, num_bands=1, network=config)
-        return sum(one.numel() for one in getattr(network, self.role).parameters())
+        part = getattr(network, "level_choice" if chooses_levels else self.role)
+        return sum(one.numel() for one in part.parameters())
 
 
 def _windows(size: Size) -> str:
@@ -162,6 +164,7 @@ PARTS: Sequence[tuple[str, Part]] = (
     ("block_attention_rnn", Part(role="location", paper=_ATTENTION_RNN)),
     ("attention_rnn", Part(role="root_scorer", paper=_ATTENTION_RNN)),
     ("block_attention_rnn", Part(role="root_scorer", paper=_ATTENTION_RNN)),
+    ("2", Part(role="levels", paper=_UAN)),
     ("mean", Part(role="aggregation", paper="TNet (2021)")),
     ("weighting", Part(role="aggregation", paper="TNet (2021), later code")),
     ("evidence", Part(role="aggregation", paper="ours")),

@@ -7,6 +7,9 @@ from typing import Literal
 
 from models.errors import ModelError
 
+MAX_LEVELS = 3
+"""Each level further down has n * n times the candidates."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
@@ -34,6 +37,9 @@ class NetworkConfig:
     ] = "mean"
     """Mean feature (the paper); mean with learned weights; a clipped sum of log-odds; what other papers on attention
     pool with: see docs/models.md; or the look that is most like an example (`foveate search`)."""
+    levels: int = 1
+    """Depths below a look among which the network chooses where its next looks lie; 1: always the next one (TNet);
+    more: UAN's choice of a layer, over the levels of the pyramid. What lies in between is not read."""
     num_depths: int = 3
     """Depths with parameters of their own, where a network has such; deeper looks use the last ones."""
     input_mean: float = 0.5
@@ -45,6 +51,8 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         if self.num_depths < 1:
             raise ModelError(f"network.num_depths is {self.num_depths}; at least 1")
+        if not 1 <= self.levels <= MAX_LEVELS:
+            raise ModelError(f"network.levels is {self.levels}; from 1 to {MAX_LEVELS}")
         if not 0 <= self.input_mean <= 1:
             raise ModelError(f"network.input_mean is {self.input_mean}; from 0 to 1")
         if self.dropout is not None and not 0 <= self.dropout < 1:
@@ -54,6 +62,11 @@ class NetworkConfig:
                 f"network.location is {self.location!r}, network.aggregation {self.aggregation!r}; "
                 "both are 'likeness' in a model that foveate search makes, or neither is"
             )
+
+    @property
+    def num_choices(self) -> int:
+        """J, depths that the network chooses among; 0 where it does not."""
+        return self.levels if self.levels > 1 else 0
 
     @property
     def is_of_example(self) -> bool:

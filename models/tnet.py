@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.aggregation import Aggregation
 from models.errors import ModelError
 from models.features import Features
+from models.level_choice import LevelChoice
 
 
 class Look(NamedTuple):
@@ -21,6 +22,8 @@ class Look(NamedTuple):
     """(B, G) what the location module says of the candidate cells; (B, 0) without one."""
     cell_log_probs: Tensor
     """(B, G) log-probabilities of the candidate cells; (B, 0) without a location module."""
+    level_logits: Tensor
+    """(B, J) what is said of going 1 to J depths down for the next looks; (B, 0) for a network that takes the next."""
 
 
 class TNet(nn.Module):
@@ -54,6 +57,8 @@ class TNet(nn.Module):
         self.aggregation = aggregation
         self.root_scorer: nn.Module | None = None
         """Overviews of all roots to a logit each; whoever builds the network may set it."""
+        self.level_choice: LevelChoice | None = None
+        """Features of looks to a logit per depth below them; likewise."""
         self.register_buffer("mean", torch.tensor(0.5), persistent=False)
         self.register_buffer("std", torch.tensor(0.5), persistent=False)
 
@@ -72,10 +77,17 @@ class TNet(nn.Module):
             features = self.positional_encoding(features, positions)
         if self.location is None:
             nothing = images.new_empty((len(images), 0))
-            return Look(features, nothing, nothing)
+            return Look(features, nothing, nothing, nothing)
         shown = seen.detached() if stop_gradient else seen
         logits = self.location(shown)
-        return Look(features, logits, self.cell_scores(logits))
+        levels = self._level_logits(shown.vectors, positions[:, 2])
+        return Look(features, logits, self.cell_scores(logits), levels)
+
+    def _level_logits(self, vectors: Tensor, depths: Tensor) -> Tensor:
+        if self.level_choice is None:
+            return vectors.new_empty((len(vectors), 0))
+        logits: Tensor = self.level_choice(vectors, depths)
+        return logits
 
     def seen(self, images: Tensor, depths: Tensor) -> Features:
         """What the feature extraction makes of windows, (B, C, base, base) from 0 to 1, at depths (B,)."""

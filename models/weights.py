@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -29,7 +29,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
 
 
 def load_weights(
-    model: nn.Module, content: bytes, name: str, *, may_lack: str | None = None
+    model: nn.Module, content: bytes, name: str, *, may_lack: Sequence[str] = ()
 ) -> None:
     """Fill a network; every name and shape must fit.
 
@@ -37,7 +37,7 @@ def load_weights(
         model: the network.
         content: of a safetensors file.
         name: of that file, for messages.
-        may_lack: weights whose name begins so keep their values where the file has none.
+        may_lack: parts of the network that keep their values where the file has nothing of them.
 
     Raises:
         WeightsError: if the file cannot be read or does not fit; it lists what is wrong.
@@ -49,8 +49,9 @@ def load_weights(
             f"{name}: cannot be read as safetensors: {error}; copy the model directory again"
         ) from error
     wanted = model.state_dict()
-    if may_lack is not None and not any(name.startswith(may_lack) for name in found):
-        found |= {name: wanted[name] for name in wanted if name.startswith(may_lack)}
+    for part in may_lack:
+        if not any(name.startswith(f"{part}.") for name in found):
+            found |= {name: wanted[name] for name in wanted if name.startswith(f"{part}.")}
     problems = _problems(wanted, found)
     if problems:
         more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from actors.training.config import Stage
@@ -15,7 +15,8 @@ from actors.training.job import TrainingJob
 from actors.training.looks_batch import LooksBatch
 from actors.training.team import Team
 from models.learning.rule import LearningRule, LossTerms
-from models.tnet import TNet
+from models.level_choice import level_gates
+from models.tnet import Look, TNet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,8 @@ class TrainingNetwork(nn.Module):
         look = network.look(
             batch.images, batch.positions, stop_gradient=self._rule.config.stop_gradient
         )
-        kept = network.aggregation.keep(look.features, batch.positions)
+        features = look.features * self._gates(look, batch)[:, None]
+        kept = network.aggregation.keep(features, batch.positions)
         return self._rule.terms(
             look,
             kept,
@@ -51,6 +53,19 @@ class TrainingNetwork(nn.Module):
             batch.rows,
             self._num_classes,
             [network.root_logits(overviews) for overviews in batch.overviews],
+        )
+
+    def _gates(self, look: Look, batch: LooksBatch) -> Tensor:
+        """(M,) ones, with the gradient of the choice of levels where the network chooses."""
+        rows, num_drawn = batch.rows, batch.level_noise.shape[1]
+        if not num_drawn:
+            return torch.ones_like(look.features[:, 0])
+        return level_gates(
+            look.level_logits[:, :num_drawn],
+            batch.level_noise,
+            rows.parent,
+            rows.depth - rows.depth[rows.parent],
+            temperature=self._rule.config.level_temperature,
         )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.learning.rows import Rows
 from pipeline.images.input_spec import InputSpec
-from pipeline.walk.lockstep import Episode
+from pipeline.walk.lockstep import Episode, SeenLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +25,8 @@ class LooksBatch:
     """(M, 3) int64, y, x and depth in the tree of looks."""
     rows: Rows
     """Whose looks they are, and which proposed which."""
+    level_noise: Tensor
+    """(M, J) what each drew the depth of its next looks with, -inf where nothing lies so deep; (M, 0): none drew."""
     overviews: tuple[Tensor, ...] = ()
     """(R, Q, C, p, p) of each image, where roots are chosen from overviews."""
 
@@ -46,6 +48,7 @@ class LooksBatch:
             images=images.to(device, memory_format=torch.channels_last),
             positions=torch.zeros((1, 3), dtype=torch.int64, device=device),
             rows=rows,
+            level_noise=torch.zeros((1, 0), device=device),
         )
 
 
@@ -77,12 +80,22 @@ def batch_of(
         images=pixels.to(device, memory_format=torch.channels_last, non_blocking=True),
         positions=_tensor(yxd, device),
         rows=rows,
+        level_noise=_level_noise(looks).to(device),
         overviews=tuple(
             torch.from_numpy(episode.overviews).to(device)
             for episode in episodes
             if episode.overviews is not None
         ),
     )
+
+
+def _level_noise(looks: Sequence[SeenLook]) -> Tensor:
+    """(M, J), J being the most depths that any look had to choose from."""
+    counts = [len(look.level_noise) for look in looks]
+    noise = torch.full((len(looks), max(counts)), -torch.inf)
+    for row, look in enumerate(looks):
+        noise[row, : counts[row]] = torch.from_numpy(look.level_noise)
+    return noise
 
 
 def _tensor(values: NDArray[np.int64], device: torch.device) -> Tensor:

@@ -15,6 +15,7 @@ from pipeline.images.saliency import blob_scores
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig
 from pipeline.walk.glimpse import Position
+from pipeline.walk.lockstep import LookScores
 
 
 class NetworkScorer:
@@ -30,16 +31,18 @@ class NetworkScorer:
         windows: Sequence[NDArray[np.float32]],
         positions: Sequence[Position],
         downsamples: Sequence[float],  # noqa: ARG002  # the contract; the network knows depths
-    ) -> NDArray[np.float32]:
-        """(B, G) log-probabilities of the cells of windows (C, base, base)."""
+    ) -> LookScores:
+        """Log-probabilities of the cells of windows (C, base, base), and of the depths below them."""
         images = torch.from_numpy(np.stack(windows))  # (B, C, base, base)
         yxd = torch.tensor([(at.y, at.x, at.depth) for at in positions])  # (B, 3)
         with self._as_classify():
             look = self._network.look(
                 images.to(self._device, memory_format=torch.channels_last), yxd.to(self._device)
             )
-        scores: NDArray[np.float32] = look.cell_log_probs.float().cpu().numpy()
-        return scores
+        return LookScores(
+            cells=look.cell_log_probs.float().cpu().numpy(),
+            levels=look.level_logits.float().log_softmax(dim=1).cpu().numpy(),
+        )
 
     @torch.no_grad()
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,9 +69,11 @@ class BlobScorer:
     Args:
         walk: which cells a look has.
         exploration: how large what is looked for is.
+        num_levels: J, depths among which the network will choose; here none is better than another.
     """
 
-    def __init__(self, walk: WalkConfig, exploration: ExplorationConfig) -> None:
+    def __init__(self, walk: WalkConfig, exploration: ExplorationConfig, num_levels: int) -> None:
+        self._num_levels = num_levels
         self._walk = walk
         self._object_px = exploration.object_px
 
@@ -77,9 +82,9 @@ class BlobScorer:
         windows: Sequence[NDArray[np.float32]],
         positions: Sequence[Position],  # noqa: ARG002  # the contract; blobs have a size, no depth
         downsamples: Sequence[float],
-    ) -> NDArray[np.float32]:
-        """(B, G) standard scores of the cells of windows (C, base, base)."""
-        return np.stack(
+    ) -> LookScores:
+        """Standard scores of the cells of windows (C, base, base)."""
+        cells = np.stack(
             [
                 blob_scores(
                     window,
@@ -89,4 +94,5 @@ class BlobScorer:
                 )
                 for window, downsample in zip(windows, downsamples, strict=True)
             ]
-        )
+        )  # (B, G)
+        return LookScores(cells=cells, levels=np.zeros((len(cells), self._num_levels), np.float32))

@@ -61,7 +61,9 @@ class Training:
         self._job = job
         self._team = team
         self._report = report
-        self._walks = Walks(job.input, seed=job.config.seed)
+        self._walks = Walks(
+            job.input, seed=job.config.seed, num_levels=job.config.model.network.num_choices
+        )
         self._network = first_network(job).to(team.device).to(memory_format=torch.channels_last)
         self.progress = Progress()
         self._state: LearnerState | None = None
@@ -185,6 +187,10 @@ class Training:
             )
 
 
+ADDED_PARTS = ("root_scorer", "level_choice")
+"""Of a network that may start from one without them."""
+
+
 def first_network(job: TrainingJob) -> TNet:
     """The network before the first step."""
     network = build_model(
@@ -196,5 +202,5 @@ def first_network(job: TrainingJob) -> TNet:
     )
     start = job.start_from
     if start is not None:
-        load_weights(network, start.weights, f"{start.place}/{WEIGHTS}", may_lack="root_scorer.")
+        load_weights(network, start.weights, f"{start.place}/{WEIGHTS}", may_lack=ADDED_PARTS)
     return network

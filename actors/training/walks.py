@@ -40,9 +40,11 @@ class Walks:
     Args:
         spec: what the model wants to be shown.
         seed: of all exploration and augmentation.
+        num_levels: J, depths below a look among which the network chooses; 0: it does not.
     """
 
-    def __init__(self, spec: InputSpec, *, seed: int) -> None:
+    def __init__(self, spec: InputSpec, *, seed: int, num_levels: int = 0) -> None:
+        self._num_levels = num_levels
         self._spec = spec
         self._seed = seed
         self._cache = TileCache(CACHE_BYTES)
@@ -87,8 +89,11 @@ class Walks:
             walk=walk,
             explorer=explorer,
             augmentation=augmentation,
-            scorer=BlobScorer(stage.training_walk, stage.exploration) if is_blob else None,
+            scorer=self._blobs(stage) if is_blob else None,
         )
+
+    def _blobs(self, stage: Stage) -> BlobScorer:
+        return BlobScorer(stage.training_walk, stage.exploration, self._num_levels)
 
     def _open(
         self,

@@ -33,6 +33,8 @@ class LearningConfig:
     """Last such depth; None: the finest. The paper's second fMoW stage stops at 1."""
     bootstrap: bool = False
     """Dense target: whether a region is also worth what its best cell promises, looked at or not."""
+    level_temperature: float = 1.0
+    """Of the relaxed choice of a level (`network.levels`); small: close to the hard choice, and seldom a gradient."""
     subsets: bool = False
     """Whether the prediction of a random first part of the looks is taught too, so that any budget has a valid one."""
 
@@ -43,6 +45,8 @@ class LearningConfig:
                 raise ModelError(f"learning.{name} is {value}; 0 to 1")
         if self.lambda_f < 0:
             raise ModelError(f"learning.lambda_f is {self.lambda_f}; 0 or more")
+        if self.level_temperature <= 0:
+            raise ModelError(f"learning.level_temperature is {self.level_temperature}; above 0")
         if self.per_feature_from < 0:
             raise ModelError(f"learning.per_feature_from is {self.per_feature_from}; 0 or more")
         if self.per_feature_to is not None and self.per_feature_to < self.per_feature_from:

@@ -42,7 +42,7 @@ class RetracedLook:
     observation: Observation
     """What the model says of it now."""
     cells: tuple[tuple[Position, Region], ...]
-    """The candidate cells that the walk could choose from, row by row; none where it ends."""
+    """The cells that the network scored, row by row; none where the walk ends."""
 
 
 def retrace(
@@ -83,8 +83,8 @@ def retrace(
         seen = _observed(glimpses, windows, take_looks, batch_size)
         for look, glimpse, observation in zip(wave, glimpses, seen, strict=True):
             cells = geometry.cells(glimpse) if geometry.has_cells(glimpse) else ()
-            for cell in rule.of(glimpse, cells, observation) if cells else ():
-                candidates[depth + 1, cell.region].append(cell)
+            for cell in rule.opened(glimpse, geometry, observation) if cells else ():
+                candidates[cell.position.depth, cell.region].append(cell)
             found.append(
                 RetracedLook(
                     order=look.order, glimpse=glimpse, observation=observation, cells=cells

@@ -66,13 +66,15 @@ def _packed(looks: Sequence[RememberedLook]) -> dict[str, NDArray[Any]]:
     """A row per look; what the model said end to end, with its lengths."""
     kept = [look.observation.kept for look in looks]
     cells = [look.observation.cell_log_probs for look in looks]
+    levels = [look.observation.level_scores for look in looks]
     nothing = np.zeros(0, np.float32)
     return {
         "regions": _rows((astuple(look.region) for look in looks), 4),
         "reads": _rows(((look.level, look.num_failed_tiles) for look in looks), 2),
         "kept": np.concatenate([nothing, *kept]),
         "cells": np.concatenate([nothing, *cells]),
-        "sizes": _rows(((len(k), len(c)) for k, c in zip(kept, cells, strict=True)), 2),
+        "levels": np.concatenate([nothing, *levels]),
+        "sizes": _rows((map(len, said) for said in zip(kept, cells, levels, strict=True)), 3),
     }
 
 
@@ -96,18 +98,24 @@ def decoded(content: bytes) -> RememberedWalk:
 
 
 def _looks(found: Mapping[str, NDArray[Any]]) -> dict[Position, RememberedLook]:
-    ends = found["sizes"].cumsum(axis=0)[:-1]  # (L - 1, 2)
-    kept, cells = np.split(found["kept"], ends[:, 0]), np.split(found["cells"], ends[:, 1])
+    ends = found["sizes"].cumsum(axis=0)[:-1]  # (L - 1, 3)
+    said = zip(
+        *(
+            np.split(found[name], ends[:, at])
+            for at, name in enumerate(("kept", "cells", "levels"))
+        ),
+        strict=True,
+    )
     names = ("positions", "regions", "reads")
     rows = zip(*(found[name].tolist() for name in names), strict=True)
     return {
         Position(*position): RememberedLook(
             region=Region(*region),
-            observation=Observation(kept=kept[number], cell_log_probs=cells[number]),
+            observation=Observation(*observed),
             level=read[0],
             num_failed_tiles=read[1],
         )
-        for number, (position, region, read) in enumerate(rows)
+        for (position, region, read), observed in zip(rows, said, strict=False)
     }
 
 

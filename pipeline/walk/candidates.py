@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.images.region import Region
+from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.score_spread import spread_scores
 
 Cells: TypeAlias = Sequence[tuple[Position, Region]]
-Explore: TypeAlias = Callable[[Glimpse | None, list[Glimpse], tuple[int, int]], list[Glimpse]]
-"""The look (None: the candidates are roots), its candidates, and the image's height and width, to the candidates as
-training has them."""
+
+
+class Exploration(Protocol):
+    """What training changes."""
+
+    def __call__(
+        self, parent: Glimpse | None, cells: list[Glimpse], image_px: tuple[int, int], /
+    ) -> list[Glimpse]:
+        """A look (None: the candidates are roots), its candidates, and the image's height and width, to candidates."""
+
+    def perturbed_levels(
+        self, position: Position, scores: NDArray[np.float32], /
+    ) -> NDArray[np.float32]:
+        """Where a look is, and (J,) scores of the depths below it, to such scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +45,36 @@ class CandidateRule:
     """Of the image; chance depends on it and nothing else, so a run repeats."""
     image_px: tuple[int, int] = (1, 1)
     """Height and width of the image, in level-0 pixels."""
-    explore: Explore | None = None
+    explore: Exploration | None = None
     """Changes candidates in training."""
+
+    def opened(
+        self, parent: Glimpse, geometry: Geometry, observation: Observation
+    ) -> list[Glimpse]:
+        """The candidates of a look with cells, at the depth below it that the network chose, row by row."""
+        steps = self._steps(parent, geometry, observation)
+        cells = geometry.cells(parent, steps)
+        if steps > 1 and len(observation.cell_log_probs):
+            scored, finer = geometry.cells(parent), [region for _, region in cells]
+            spread = spread_scores(
+                observation.cell_log_probs, [region for _, region in scored], finer
+            )
+            observation = replace(observation, cell_log_probs=spread)
+        return self.of(parent, cells, observation)
+
+    def _steps(self, parent: Glimpse, geometry: Geometry, observation: Observation) -> int:
+        """Depths to go down; the smaller of equally good ones."""
+        num_open = geometry.num_steps(parent, len(observation.level_scores))
+        scores = observation.level_scores[:num_open]
+        if self.explore is not None and len(scores):
+            scores = self.explore.perturbed_levels(parent.position, scores)
+        return 1 + int(scores.argmax()) if len(scores) else 1
 
     def of(self, parent: Glimpse, cells: Cells, observation: Observation) -> list[Glimpse]:
         """The candidates of a look, row by row."""
         log_probs = self._log_probs(parent, cells, observation)
-        gain = math.log(len(cells))  # a cell of uniform probability has density 1
+        steps = cells[0][0].depth - parent.position.depth
+        gain = math.log(len(cells)) / steps  # a cell of uniform probability has density 1
         is_path = self.score == "path" and self.proposals == "model"
         candidates = [
             Glimpse(

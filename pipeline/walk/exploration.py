@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 from pipeline.images.region import Region
@@ -65,6 +66,8 @@ class Explorer:
 
     def __init__(self, config: ExplorationConfig, *, seed: Sequence[int], base_px: int) -> None:
         self.forced: set[Position] = set()
+        self.level_noise: dict[Position, NDArray[np.float32]] = {}
+        """What the depth of the next looks was drawn with, by the look that they follow."""
         self._config = config
         self._base_px = base_px
         self._rng = np.random.default_rng(list(seed))
@@ -93,6 +96,14 @@ class Explorer:
             )
             for cell, region, more in zip(cells, regions, extra, strict=True)
         ]
+
+    def perturbed_levels(
+        self, position: Position, scores: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """(J,) scores of the depths below a look with Gumbel noise: the largest is a draw (UAN, equation 2)."""
+        noise = self._rng.gumbel(size=len(scores)).astype(np.float32)
+        self.level_noise[position] = noise
+        return scores + noise
 
     def _shifted(self, cells: Sequence[Glimpse], image_px: tuple[int, int]) -> list[Region]:
         """The regions, each by a shift of its own, and back inside the image."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.images.region import Region
 from pipeline.images.window import LEVEL_TOLERANCE
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.grid import Grid, grown, moved_inside
+
+MAX_CELLS = 10_000
+"""Most candidates of one look; a grid of 7 x 7 has 2,401 cells two depths down and 117,649 three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +45,41 @@ class Geometry:
             or region.width > self.finest_width * LEVEL_TOLERANCE
         )
 
-    def cells(self, glimpse: Glimpse) -> tuple[tuple[Position, Region], ...]:
+    def num_steps(self, glimpse: Glimpse, at_most: int) -> int:
+        """Depths below a look with cells that its next looks may lie at: 1 to as far as the finest, and `MAX_CELLS`."""
+        n, steps = self.grid.num_per_side, 1
+        inner = glimpse
+        while steps < at_most and n ** (2 * steps + 2) <= MAX_CELLS:
+            position, region = self.cells(inner)[0]
+            inner = replace(inner, position=position, region=region)
+            if not self.has_cells(inner):
+                break
+            steps += 1
+        return steps
+
+    def cells(self, glimpse: Glimpse, steps: int = 1) -> tuple[tuple[Position, Region], ...]:
         """Position and region of each candidate cell, row by row.
 
         Cells that would be finer than the finest look grow to it, about their centre and inside the image.
+
+        Args:
+            glimpse: a look with cells.
+            steps: depths below it that the cells lie at; of those in between nothing is looked at.
         """
+        cells = self._inside(glimpse.position, glimpse.region)
+        for _ in range(1, steps):
+            cells = [
+                inner for position, region in cells for inner in self._inside(position, region)
+            ]
+        return tuple(sorted(cells, key=lambda cell: cell[0]))
+
+    def _inside(self, position: Position, region: Region) -> list[tuple[Position, Region]]:
         n = self.grid.num_per_side
-        depth, y, x = glimpse.position
-        return tuple(
+        depth, y, x = position
+        return [
             (Position(depth + 1, y * n + i // n, x * n + i % n), self._no_finer(cell))
-            for i, cell in enumerate(self.grid.cells(glimpse.region))
-        )
+            for i, cell in enumerate(self.grid.cells(region))
+        ]
 
     def _no_finer(self, cell: Region) -> Region:
         if cell.height >= self.finest_height and cell.width >= self.finest_width:

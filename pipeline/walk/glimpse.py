@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -46,3 +46,5 @@ class Observation:
     """(R,) what the aggregation keeps of the look; class logits for the mean."""
     cell_log_probs: NDArray[np.float32]
     """(G,) log-probabilities of the candidate cells, row by row; (0,) for a model without location module."""
+    level_scores: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    """(J,) log-probabilities of going 1 to J depths down for the next looks; (0,) for a model that takes the next."""

@@ -25,6 +25,16 @@ _WHOLE_WAVE = 1 << 30
 _NOTHING = np.zeros(0, np.float32)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LookScores:
+    """What to do after some looks. Larger is better."""
+
+    cells: NDArray[np.float32]
+    """(B, G) log-probabilities of their cells, or the like."""
+    levels: NDArray[np.float32]
+    """(B, J) the same of the depths below them; J is 0 where the next one is taken."""
+
+
 class CellScorer(Protocol):
     """Says which cells of a look are worth one of their own."""
 
@@ -33,16 +43,13 @@ class CellScorer(Protocol):
         windows: Sequence[NDArray[np.float32]],
         positions: Sequence[Position],
         downsamples: Sequence[float],
-    ) -> NDArray[np.float32]:
+    ) -> LookScores:
         """Scores of the cells of some looks, as the network sees them.
 
         Args:
             windows: (C, base, base) each, values 0 to 1.
             positions: where in the tree of looks each is.
             downsamples: level-0 pixels per window pixel of each.
-
-        Returns:
-            (B, G), log-probabilities or the like; larger is better.
         """
 
 
@@ -76,6 +83,8 @@ class SeenLook:
     """Index among that look's cells, as the network saw them; of a root among all roots, -1 where none was chosen."""
     is_random: bool
     """Whether chance chose it."""
+    level_noise: NDArray[np.float32]
+    """(J',) what the depth of its own next looks was drawn with, of depths that exist; (0,) where none was drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,10 +160,10 @@ def _score(
     windows = [window for _, _, window in coarse]
     positions = [_seen(image, glimpse.position) for image, glimpse, _ in coarse]
     downsamples = [glimpse.region.height / window.shape[1] for _, glimpse, window in coarse]
-    scores = scorer.score(windows, positions, downsamples)  # (B, G)
-    for (image, glimpse, _), cells in zip(coarse, scores, strict=True):
+    scores = scorer.score(windows, positions, downsamples)
+    for (image, glimpse, _), cells, levels in zip(coarse, scores.cells, scores.levels, strict=True):
         in_image = image.augmentation.unmirrored(cells)  # (G,)
-        image.walk.traversal.observe(glimpse, Observation(_NOTHING, in_image))
+        image.walk.traversal.observe(glimpse, Observation(_NOTHING, in_image, levels))
 
 
 def _episode(
@@ -167,6 +176,7 @@ def _episode(
         return FailedEpisode(record=walk.record, error="; ".join(failed) or "nothing to see")
     index = {glimpse.position: order for order, glimpse in enumerate(glimpses)}
     forced = image.explorer.forced if image.explorer else set()
+    noise = image.explorer.level_noise if image.explorer else {}
     looks = tuple(
         SeenLook(
             glimpse=glimpse,
@@ -175,6 +185,7 @@ def _episode(
             parent=-1 if glimpse.parent is None else index[glimpse.parent],
             cell=_cell(image, glimpse),
             is_random=glimpse.position in forced,
+            level_noise=noise.get(glimpse.position, _NOTHING),
         )
         for glimpse in glimpses
     )
@@ -198,5 +209,7 @@ def _cell(image: TrainingWalk, glimpse: Glimpse) -> int:
     if glimpse.parent is None:
         return -1 if image.walk.scan is None else image.walk.scan.index_of(glimpse)
     n = image.walk.traversal.num_cells_per_side
-    row, col = glimpse.position.y % n, glimpse.position.x % n
+    # A look further down lies in a cell, too: in that of its parent's grid which holds it.
+    finer: int = n ** (glimpse.position.depth - glimpse.parent.depth - 1)
+    row, col = glimpse.position.y // finer % n, glimpse.position.x // finer % n
     return row * n + (n - 1 - col if image.augmentation.is_mirrored else col)

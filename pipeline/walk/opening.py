@@ -17,7 +17,7 @@ from pipeline.images.window import WindowReader
 from pipeline.manifest import ImageRecord
 from pipeline.storage.purse import Purse
 from pipeline.walk.allowance import ENDLESS, Allowance
-from pipeline.walk.candidates import CandidateRule, Explore
+from pipeline.walk.candidates import CandidateRule, Exploration
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
@@ -34,7 +34,7 @@ def open_image_walk(
     combine: Combine,
     cache: TileCache,
     score_roots: ScoreRoots = unscored,
-    explore: Explore | None = None,
+    explore: Exploration | None = None,
     allowance: Allowance = ENDLESS,
 ) -> ImageWalk:
     """Open an image and plan its first looks; training explores.
@@ -122,7 +122,7 @@ def _roots(
 
 
 def _candidates(
-    record: ImageRecord, plan: WalkPlan, pyramid: Pyramid, explore: Explore | None
+    record: ImageRecord, plan: WalkPlan, pyramid: Pyramid, explore: Exploration | None
 ) -> CandidateRule:
     return CandidateRule(
         proposals=plan.walk.proposals,

@@ -172,9 +172,7 @@ class Traversal:
             observation = self._answers[glimpse.position]
             self.looks.append(glimpse, observation.kept)
             if self._geometry.has_cells(glimpse):
-                self._selection.add(
-                    self._candidates.of(glimpse, self._geometry.cells(glimpse), observation)
-                )
+                self._selection.add(self._candidates.opened(glimpse, self._geometry, observation))
         self._wave, self._num_proposed = [], 0
         self._answers.clear()
         self._failed.clear()

@@ -47,6 +47,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     },
     "AttentionRNN": {"model.network.location": "attention_rnn"},
     "Block AttentionRNN": {"model.network.location": "block_attention_rnn"},
+    "UAN's choice of levels": {"model.network.levels": 2},
     "best of each depth": {
         "model.walk.selection": "top_k_per_depth",
         "model.walk.looks_per_depth": [13, 11],

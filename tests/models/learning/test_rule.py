@@ -23,7 +23,8 @@ from tests.models.learning.walks import NUM_CELLS, NUM_CLASSES, TWO_WALKS, rows_
 
 def looked(logits: Tensor) -> Look:
     """What a network with these cell logits would say."""
-    return Look(torch.zeros(len(logits), 1), logits, UnitSoftmax()(logits))
+    none = torch.zeros(len(logits), 0)
+    return Look(torch.zeros(len(logits), 1), logits, UnitSoftmax()(logits), none)
 
 
 def paper_loss(
@@ -102,7 +103,7 @@ class TestPaperMode:
         """Two cells, the chosen one rewarded: d loss / d log p = -(R - b) * (mix + (1 - mix)) with one look."""
         rows = rows_of([0], [(0, -1, -1), (1, 0, 1)])
         log_probs = torch.log(torch.tensor([[0.25, 0.75], [0.5, 0.5]])).requires_grad_()
-        look = Look(torch.zeros(2, 1), torch.zeros(2, 2), log_probs)
+        look = Look(torch.zeros(2, 1), torch.zeros(2, 2), log_probs, torch.zeros(2, 0))
         kept = torch.tensor([[5.0, 0.0], [5.0, 0.0]])  # right, with every look
 
         terms = LearningRule(LearningConfig(lambda_f=1.0)).terms(
@@ -231,7 +232,7 @@ class TestOptions:
         rule = LearningRule(LearningConfig(location="dense"))
 
         def location(*roots: Tensor) -> float:
-            look = Look(torch.zeros(3, 1), cells, F.logsigmoid(cells))
+            look = Look(torch.zeros(3, 1), cells, F.logsigmoid(cells), torch.zeros(3, 0))
             aggregation = MeanAggregation(nn.Identity())
             return float(rule.terms(look, kept, aggregation, rows, NUM_CLASSES, roots).location)
 
@@ -245,7 +246,7 @@ class TestOptions:
     def test_a_walk_of_one_look_has_no_location_term(self) -> None:
         """A full-image baseline trains by cross-entropy alone."""
         roots = rows_of([0, 1], [(0, -1, -1)], [(0, -1, -1)])
-        look = Look(torch.zeros(2, 1), torch.zeros(2, 0), torch.zeros(2, 0))
+        look = Look(torch.zeros(2, 1), *[torch.zeros(2, 0)] * 3)
 
         terms = LearningRule(LearningConfig()).terms(
             look, torch.randn(2, NUM_CLASSES), MeanAggregation(nn.Identity()), roots, NUM_CLASSES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,14 @@ from pipeline.manifest import ImageRecord, read_manifest
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+from pipeline.walk.lockstep import (
+    CellScorer,
+    Episode,
+    FailedEpisode,
+    LookScores,
+    TrainingWalk,
+    walk_together,
+)
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
@@ -58,17 +66,18 @@ class Brightness:
         windows: Sequence[NDArray[np.float32]],
         positions: Sequence[Position],
         downsamples: Sequence[float],
-    ) -> NDArray[np.float32]:
+    ) -> LookScores:
         """Log of each cell's share of the light in a 4 x 4 grid, plus a little for its place."""
         assert len(windows) == len(positions) == len(downsamples)
         means = np.stack([w[0].reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel() for w in windows])
-        return np.log(means + 1e-3).astype(np.float32)
+        levels = np.zeros((len(windows), 0), np.float32)
+        return LookScores(cells=np.log(means + 1e-3).astype(np.float32), levels=levels)
 
     def look(
         self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
     ) -> list[Observation]:
         """The same for the reference."""
-        scores = self.score(windows, positions, [1.0] * len(windows))
+        scores = self.score(windows, positions, [1.0] * len(windows)).cells
         return [Observation(np.zeros(2, np.float32), row) for row in scores]
 
     score_roots = staticmethod(unscored)
@@ -145,7 +154,7 @@ class TestTogether:
                 windows: Sequence[NDArray[np.float32]],
                 positions: Sequence[Position],
                 downsamples: Sequence[float],
-            ) -> NDArray[np.float32]:
+            ) -> LookScores:
                 counted.extend(at.depth for at in positions)
                 return super().score(windows, positions, downsamples)
 
@@ -162,8 +171,9 @@ class TestTogether:
                 windows: Sequence[NDArray[np.float32]],
                 positions: Sequence[Position],
                 downsamples: Sequence[float],
-            ) -> NDArray[np.float32]:
-                return -super().score(windows, positions, downsamples)
+            ) -> LookScores:
+                scores = super().score(windows, positions, downsamples)
+                return replace(scores, cells=-scores.cells)
 
         mixed = walk_together(
             [opened(records[0], CONFIGS[0]), opened(records[1], CONFIGS[0], scorer=Dark())],

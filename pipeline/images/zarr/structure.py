@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.pyramid import PixelSize, Pyramid
-from pipeline.images.zarr.chunks import ChunkLayout
 from pipeline.images.zarr.documents import ZarrDocuments
 from pipeline.images.zarr.georeference import read_georeference
+from pipeline.images.zarr.layouts import layout_of
 from pipeline.images.zarr.level import ZarrLevel
 from pipeline.images.zarr.multiscale import Multiscale, channel_names, read_multiscale
 
@@ -59,7 +59,7 @@ def _pixel_sizes(
     axes = multiscale.axes
     found = {}
     for document, size in zip(documents.arrays, multiscale.pixel_sizes, strict=True):
-        layout = ChunkLayout(document, uri)
+        layout = layout_of(document, uri)
         if len(layout.shape) != len(axes):
             raise CorruptImageError(
                 f"{uri}: level {document.path} has shape {layout.shape}, its axes are {', '.join(axes)}; "

@@ -33,6 +33,10 @@ class ActorConfig:
     """How much it takes on at once."""
     num_threads: int
     """Processor threads of the network."""
+    batch_size: int | None = None
+    """Windows of every call of the network; None: what suits the device and its memory."""
+    gpu_share: float = 1.0
+    """Of a GPU that belongs to a worker."""
     places: AllowedPlaces = EVERYWHERE
     """Where images may lie."""
 
@@ -61,7 +65,12 @@ class ClassifyActor:
         self._count = count
         self._engine: Engine | ModelError
         try:
-            runner = load_runner(config.model, num_threads=config.num_threads)
+            runner = load_runner(
+                config.model,
+                batch_size=config.batch_size,
+                num_threads=config.num_threads,
+                gpu_share=config.gpu_share,
+            )
         except (
             ModelError
         ) as error:  # told by the first call: of an actor's death Ray keeps only the text

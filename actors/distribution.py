@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
@@ -13,14 +11,13 @@ import ray
 import ray.data
 
 from actors.classify_actor import ActorConfig, ClassifyActor
+from actors.dealing import calls_ahead, dealt
 from actors.receipt import Receipt
 from actors.task_rows import TASK_SCHEMA, task_row
 from actors.worker_metrics import WorkerMetrics
 from actors.workers import Workers
 from models.errors import WeightsError
-from pipeline.errors import ImageError
 from pipeline.manifest import ImageRecord
-from pipeline.storage.place import is_far, local_path
 from pipeline.walk.allowance import ENDLESS, Allowance
 
 IMAGES_PER_TASK = 2
@@ -40,7 +37,7 @@ def classify_on_ray(
         config: what a worker needs to know.
         workers: how many, and what each has.
         allowances: what each image may spend, by its id; without end where none is named. Where there are any, images
-            are taken in their order; else the largest first.
+            are taken in their order; else as they are `dealt`.
 
     Raises:
         WeightsError: if the model does not load on a worker.
@@ -51,7 +48,7 @@ def classify_on_ray(
             [task_row(record, allowances.get(record.sample_id, ENDLESS)) for record in part],
             TASK_SCHEMA,
         )
-        for part in _parts(records if allowances else largest_first(records))
+        for part in _parts(records if allowances else dealt(records))
     ]
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
@@ -66,7 +63,9 @@ def classify_on_ray(
         compute=ray.data.ActorPoolStrategy(
             min_size=workers.count,
             max_size=workers.most or workers.count,
-            max_tasks_in_flight_per_actor=2 * calls,
+            max_tasks_in_flight_per_actor=calls_ahead(
+                len(tables), num_workers=workers.count, at_most=2 * calls
+            ),
             max_concurrent_calls_per_actor=calls,
         ),
         num_cpus=workers.num_cpus,
@@ -85,25 +84,6 @@ class RayClassifyActor(ClassifyActor):
     def __init__(self, config: ray.ObjectRef[ActorConfig]) -> None:
         metrics = WorkerMetrics()
         super().__init__(ray.get(config), watch=metrics.watch, count=metrics.count)
-
-
-def largest_first(records: Sequence[ImageRecord]) -> list[ImageRecord]:
-    """Images in the order of their files' sizes: who is given a large one last finishes alone.
-
-    Of images on servers and of directories nobody knows how large they are without asking; they come first, for they
-    may be. Equals stay in the order of the manifest.
-    """
-    return sorted(records, key=lambda record: -_size_bytes(record.image_path))
-
-
-def _size_bytes(place: str) -> float:
-    if is_far(place):
-        return math.inf
-    try:
-        status = local_path(place).stat()
-    except (OSError, ValueError, ImageError):  # whoever opens it will say what is wrong
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else math.inf
 
 
 def _parts(records: Sequence[ImageRecord]) -> Iterator[Sequence[ImageRecord]]:

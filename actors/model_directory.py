@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from models.architecture import ARCHITECTURES
 from models.errors import ModelError
@@ -26,6 +26,7 @@ from pipeline.walk.config import WalkConfig
 from pipeline.walk.walk_plan import WalkPlan
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
 
 
@@ -45,6 +46,8 @@ class ModelConfig:
     """Options of the network; what it leaves out is the paper's."""
     temperature: float = 1.0
     """Logits are divided by it, so that confidence means what it says; 1: as trained."""
+    precision: Precision = "float32"
+    """What the network computes in: as everywhere; products of 10 bits on GPUs that can; or mixed with bfloat16."""
     trained: bool = False
     """False: the weights are random."""
     seed: int | None = None
@@ -64,6 +67,10 @@ class ModelConfig:
         if len(self.class_names) < 2 or repeated or "" in self.class_names:
             raise ConfigError(
                 f"class_names is {list(self.class_names)}; give at least two different names"
+            )
+        if self.precision not in get_args(Precision):
+            raise ConfigError(
+                f"precision is {self.precision!r}; one of {', '.join(get_args(Precision))}"
             )
         if self.temperature <= 0:
             raise ConfigError(f"temperature is {self.temperature}; it must be above 0")
@@ -113,7 +120,7 @@ class ModelDirectory:
     """What model.safetensors holds."""
 
     def with_changes(self, changes: Mapping[str, Any]) -> ModelDirectory:
-        """The same model with `walk.NAME` or `input.NAME` set to other values.
+        """The same model with `walk.NAME`, `input.NAME` or `precision` set to other values.
 
         Raises:
             ConfigError: if a name or a value is not known.
@@ -121,8 +128,13 @@ class ModelDirectory:
         data = config_to_json(self.config)
         for name, value in changes.items():
             section, _, key = name.partition(".")
+            if name == "precision":
+                data[name] = value
+                continue
             if section not in ("walk", "input") or not key:
-                raise ConfigError(f"--set {name}: settings are called walk.NAME or input.NAME")
+                raise ConfigError(
+                    f"--set {name}: settings are called walk.NAME, input.NAME or precision"
+                )
             data[section][key] = value
         return replace(self, config=config_from_json(data))
 
@@ -181,4 +193,5 @@ def settings_of(model: ModelDirectory) -> dict[str, Any]:
         for section in ("input", "walk", "network")
         for key, value in data[section].items()
     }
-    return {"model.sha256": model.sha256, "temperature": data["temperature"], **sections}
+    whole = {key: data[key] for key in ("temperature", "precision")}
+    return {"model.sha256": model.sha256, **whole, **sections}

@@ -15,22 +15,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from actors.model_directory import WEIGHTS, ModelDirectory
+from actors.gpu_memory import fitting_batch_size
+from actors.lane import Lane, num_lanes
+from actors.model_directory import WEIGHTS, ModelDirectory, Precision
+from actors.precision import use
 from models.build import assemble
 from models.tnet import TNet
 from models.weights import load_weights
+from pipeline.images.input_spec import InputSpec
 from pipeline.walk.glimpse import Observation, Position
 
 CPU_BATCH_SIZE = 4
 """More is slower: EfficientNet-B0 at 224 px takes 6.5 ms a look at 4, 12 ms at 8, 17 ms at 16 (2 cores)."""
-GPU_BATCH_SIZE = 64
 
 
 class ModelRunner:
     """Runs one network on one device. Safe to use from many threads; `num_lanes` calls of `look` at once pay.
 
-    On a CPU each call takes one processor and as many calls run as there are processors: outside the main
-    thread OpenMP's team sleeps between layers, and two processors in one call are no faster than one.
+    Args:
+        model: the network.
+        num_classes: K.
+        device: where it is to be.
+        batch_size: windows of every call of the network.
+        num_threads: processors, on a CPU.
+        temperature: logits of the prediction are divided by it.
+        precision: what it computes in.
     """
 
     def __init__(
@@ -42,14 +51,20 @@ class ModelRunner:
         batch_size: int,
         num_threads: int = 1,
         temperature: float = 1.0,
+        precision: Precision = "float32",
     ) -> None:
         self.batch_size = batch_size
-        self.num_lanes = num_threads if device.type == "cpu" else 1
-        self._lane = threading.local()
+        self.num_lanes = num_lanes(device, num_threads)
+        self._own = threading.local()
+        self._precision: Precision = precision
         self._num_classes = num_classes
         self._device = device
         self._temperature = temperature
         self._model: TNet = model.eval().to(device).to(memory_format=torch.channels_last)
+        if device.type == "cuda":
+            torch.cuda.synchronize(
+                device
+            )  # lanes have streams of their own and do not wait for this one
 
     @property
     def network(self) -> TNet:
@@ -66,24 +81,22 @@ class ModelRunner:
         self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
     ) -> list[Observation]:
         """What the network says of at most `batch_size` windows, (C, base, base) with values 0 to 1."""
-        self._settle_in()
-        count = len(windows)
-        batch = np.zeros((self.batch_size, *windows[0].shape), np.float32)  # (B, C, H, W)
-        np.stack(windows, out=batch[:count])
-        yxd = np.zeros((self.batch_size, 3), np.int64)
-        yxd[:count] = [(at.y, at.x, at.depth) for at in positions]
-        images = torch.from_numpy(batch).to(self._device, memory_format=torch.channels_last)
-        yxd_there = torch.from_numpy(yxd).to(self._device)
-        seen = self._model.look(images, yxd_there)
-        kept = self._model.aggregation.keep(seen.features, yxd_there).cpu().numpy()  # (B, R)
-        cells = seen.cell_log_probs.cpu().numpy()  # (B, G)
-        levels = seen.level_logits.log_softmax(dim=1).cpu().numpy()  # (B, J)
-        return [Observation(kept[i], cells[i], levels[i]) for i in range(count)]
+        lane = self._lane(windows[0].shape)
+        with lane.at_work(), use(self._precision, self._device):
+            images, yxd = lane.send(windows, positions)
+            seen = self._model.look(images, yxd)
+            kept, cells, levels = lane.fetch(
+                self._model.aggregation.keep(seen.features, yxd),  # (B, R)
+                seen.cell_log_probs,  # (B, G)
+                seen.level_logits.log_softmax(dim=1),  # (B, J)
+            )
+        return [Observation(kept[i], cells[i], levels[i]) for i in range(len(windows))]
 
     @torch.inference_mode()
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
         """(R, Q, C, p, p) overviews of an image's roots to (R, Q) log-probabilities of a look worth taking."""
-        self._settle_in()
+        if self._device.type == "cpu":
+            torch.set_num_threads(1)  # for this thread; see `Lane`
         logits = self._model.root_logits(torch.from_numpy(overviews).to(self._device))
         log_probs: NDArray[np.float32] = F.logsigmoid(logits).cpu().numpy()
         return log_probs
@@ -110,31 +123,61 @@ class ModelRunner:
         tempered: NDArray[np.float64] = combined.numpy()
         return tempered
 
-    def _settle_in(self) -> None:
-        """One processor for the calls of this thread."""
-        if not hasattr(self._lane, "is_set_up"):
-            torch.set_num_threads(1)  # holds for this thread and those to come
-            self._lane.is_set_up = True
+    def _lane(self, shape: tuple[int, ...]) -> Lane:
+        """Of this thread, for windows of this shape, (C, base, base)."""
+        bands, height, width = shape
+        key = (self.batch_size, bands, height, width)
+        if getattr(self._own, "shape", None) != key:  # full-image baselines take any size
+            self._own.shape, self._own.lane = key, Lane(self._device, key)
+        lane: Lane = self._own.lane
+        return lane
 
 
 def load_runner(
-    model: ModelDirectory, *, batch_size: int | None = None, num_threads: int = 1
+    model: ModelDirectory,
+    *,
+    batch_size: int | None = None,
+    num_threads: int = 1,
+    gpu_share: float = 1.0,
 ) -> ModelRunner:
     """Build the network of a model directory, load its weights, put it on the GPU if there is one.
 
+    Args:
+        model: what to load.
+        batch_size: windows of every call; None: what suits the device.
+        num_threads: processors, on a CPU.
+        gpu_share: of the GPU's memory that is this process's.
+
     Raises:
         WeightsError: if the weights do not fit the network.
+        ModelError: if the GPU's memory does not suffice.
     """
-    network = network_of(model)
-    has_gpu = torch.cuda.is_available()
-    default = GPU_BATCH_SIZE if has_gpu else CPU_BATCH_SIZE
-    return ModelRunner(
-        network,
-        num_classes=len(model.config.class_names),
+    config, has_gpu = model.config, torch.cuda.is_available()
+    runner = ModelRunner(
+        network_of(model),
+        num_classes=len(config.class_names),
         device=torch.device("cuda" if has_gpu else "cpu"),
-        batch_size=batch_size or default,
+        batch_size=batch_size or CPU_BATCH_SIZE,
         num_threads=num_threads,
-        temperature=model.config.temperature,
+        temperature=config.temperature,
+        precision=config.precision,
+    )
+    if has_gpu and batch_size is None:
+        _fill_gpu(runner, config.input, gpu_share)
+    return runner
+
+
+def _fill_gpu(runner: ModelRunner, spec: InputSpec, share: float) -> None:
+    """Let it take as many windows at once as its share of the GPU holds."""
+    torch.cuda.set_per_process_memory_fraction(min(share, 1.0), runner.device)
+    window = np.zeros((spec.num_bands, spec.base_px, spec.base_px), np.float32)
+
+    def run(size: int) -> None:
+        runner.batch_size = size
+        runner.look([window], [Position(0, 0, 0)])
+
+    runner.batch_size = fitting_batch_size(
+        run, runner.device, share=min(share, 1.0), num_lanes=runner.num_lanes
     )
 
 

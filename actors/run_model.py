@@ -6,7 +6,7 @@ from actors.model_directory import ModelDirectory, open_model
 from pipeline.errors import ConfigError, UsageError
 from pipeline.records.finished_run import FinishedRun
 
-_SECTIONS = ("input.", "walk.")
+_SECTIONS = ("walk.", "input.", "precision")
 
 
 def model_of_run(run: FinishedRun, place: str | None = None) -> ModelDirectory:

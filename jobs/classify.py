@@ -53,6 +53,14 @@ def classify(
     num_gpus: Annotated[
         float | None, typer.Option(help="GPUs of each worker; 0.5: two share one.", min=0)
     ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Windows per call of the network; else what suits the device.", min=1),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="What it computes in: float32, tf32 or bfloat16; else the model's own."),
+    ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to run on.")] = None,
     archive_budget: Annotated[
         str | None,
@@ -88,6 +96,8 @@ def classify(
             asked["walk.budget"] = budget
         if stop_at is not None:
             asked["walk.stop_at"] = stop_at
+        if precision is not None:
+            asked["precision"] = precision
         if full_scan:
             asked |= {"walk.selection": "full_scan", "walk.budget": budget}
         job = ClassifyJob(
@@ -96,6 +106,7 @@ def classify(
             store=store_at(out_place),
             engine=EngineConfig(images_in_flight=in_flight, read_timeout_s=read_timeout),
             workers=parse_workers(workers, num_cpus=num_cpus, num_gpus=num_gpus),
+            batch_size=batch_size,
             places=parse_places(allow_hosts),
             archive_budget=None if archive_budget is None else parse_archive_budget(archive_budget),
             address=address,

@@ -51,6 +51,8 @@ class ClassifyJob:
     """How much a worker takes on at once."""
     workers: WorkersAsked = AS_MANY_AS_FIT
     """Worker processes."""
+    batch_size: int | None = None
+    """Windows of every call of the network; None: what suits a worker's device."""
     places: AllowedPlaces = EVERYWHERE
     """Where images may lie."""
     archive_budget: ArchiveBudget | None = None
@@ -146,6 +148,8 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
             store=job.store,
             engine=job.engine,
             num_threads=int(workers.num_cpus) or 1,
+            batch_size=job.batch_size,
+            gpu_share=min(1.0, workers.num_gpus or 1.0),
             places=job.places,
         )
         with RunProgress(len(records), err, title) as progress:

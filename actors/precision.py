@@ -1,0 +1,25 @@
+"""What a network computes in: the `precision` of a model's config."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+
+from actors.model_directory import Precision
+
+
+def use(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
+    """Within, networks compute so; weights and what is kept of looks stay float32.
+
+    `float32` is the same everywhere, to rounding; `tf32` rounds factors of products to 10 bits on GPUs that can and
+    is float32 elsewhere; `bfloat16` computes layers in 8 bits of mantissa where torch deems it safe (autocast).
+    """
+    if device.type == "cuda":
+        is_fast = precision != "float32"
+        torch.backends.cuda.matmul.allow_tf32 = is_fast
+        torch.backends.cudnn.allow_tf32 = is_fast  # torch's own default is True
+    if precision == "bfloat16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from models.architecture import ARCHITECTURES
 from models.errors import ModelError
@@ -67,10 +67,6 @@ class ModelConfig:
         if len(self.class_names) < 2 or repeated or "" in self.class_names:
             raise ConfigError(
                 f"class_names is {list(self.class_names)}; give at least two different names"
-            )
-        if self.precision not in get_args(Precision):
-            raise ConfigError(
-                f"precision is {self.precision!r}; one of {', '.join(get_args(Precision))}"
             )
         if self.temperature <= 0:
             raise ConfigError(f"temperature is {self.temperature}; it must be above 0")

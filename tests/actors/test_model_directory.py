@@ -101,13 +101,15 @@ class TestChanges:
         model = open_model("digits")
         with pytest.raises(ConfigError, match=r"is 'walk\.budget' meant"):
             model.with_changes({"walk.bugdet": 3})
-        with pytest.raises(ConfigError, match=r"walk\.NAME or input\.NAME"):
+        with pytest.raises(ConfigError, match=r"walk\.NAME, input\.NAME or precision"):
             model.with_changes({"class_names": ["a", "b"]})
+        with pytest.raises(ConfigError, match=r"precision is 'half'.*'bfloat16'"):
+            model.with_changes({"precision": "half"})
 
     def test_changes_are_settings(self) -> None:
         """A changed value shows in the settings that a resumed run is held against."""
         model = open_model("digits")
-        changed = settings_of(model.with_changes({"walk.budget": 3}))
+        changed = settings_of(model.with_changes({"walk.budget": 3, "precision": "bfloat16"}))
         differing = {name for name, value in settings_of(model).items() if changed[name] != value}
 
-        assert differing == {"walk.budget"}
+        assert differing == {"walk.budget", "precision"}

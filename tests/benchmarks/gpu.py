@@ -130,15 +130,15 @@ class Bench:
                 tnet.look(wave, yxd)
 
         with torch.inference_mode(), use(precision, self.device):
-            walks, walk_mb = self._rate(walk), self._peak_mb(walk)
+            walks = self._rate(walk)
             wholes = self._rate(lambda: whole.look(images, nowhere))
-            whole_mb = self._peak_mb(lambda: whole.look(images, nowhere))
+            memory = self._memory(walk, lambda: whole.look(images, nowhere))
         return Figure(
             what=f"{pair.tnet} ({sum(pair.waves)} windows) against {pair.baseline} at {pair.side_px} px, {precision}",
             value=f"{walks / wholes:.2f}x",
             wanted=f"the paper: {pair.paper}",
             detail=f"{1e3 / (walks * self.batch):.2f} ms an image against {1e3 / (wholes * self.batch):.2f}; "
-            f"memory {whole_mb / max(walk_mb, 1e-9):.1f}x less",
+            f"{memory}",
         )
 
     def _network(self, name: str) -> TNet:
@@ -161,10 +161,14 @@ class Bench:
             self._wait()
         return done / (time.perf_counter() - started)
 
-    def _peak_mb(self, call: Callable[[], object]) -> float:
-        """What one call holds at most, beside what is there already; 0 on a CPU."""
+    def _memory(self, little: Callable[[], object], much: Callable[[], object]) -> str:
         if self.device.type != "cuda":
-            return 0.0
+            return "memory not measured"
+        few, many = self._peak_mb(little), self._peak_mb(much)
+        return f"memory {many / few:.1f}x less, {few:,.0f} MB against {many:,.0f}"
+
+    def _peak_mb(self, call: Callable[[], object]) -> float:
+        """What one call holds at most, beside what is there already."""
         held = torch.cuda.memory_allocated(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
         call()

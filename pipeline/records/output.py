@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,8 @@ from pipeline.records.store.run_store import RunStore
 from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema, tables_of
 
 ROWS_PER_GROUP = 100_000
+_BATCHES_HELD = 256
+"""Batches of a few rows that wait to become one: each takes 20 kB beside its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Output:
         """All rows of a table."""
         schema = self._schema(table)
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-        return pa.Table.from_batches(self.store.scan(table, schema, columns=columns), wanted)
+        batches = self.store.scan(table, schema, columns=columns)
+        return pa.concat_tables([wanted.empty_table(), *_merged(batches, wanted)])
 
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """All rows of a table, some at a time."""
@@ -93,16 +97,22 @@ class Output:
 
 def _merged(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
     """Batches of a few rows gathered into row groups that are worth reading."""
-    waiting: list[pa.RecordBatch] = []
+    waiting: list[pa.Table] = []
     num_rows = 0
-    for batch in batches:
-        waiting.append(batch)
-        num_rows += batch.num_rows
+    for some in _batched(batches, _BATCHES_HELD):
+        waiting.append(pa.Table.from_batches(some, schema).combine_chunks())
+        num_rows += waiting[-1].num_rows
         if num_rows >= ROWS_PER_GROUP:
-            yield pa.Table.from_batches(waiting, schema)
+            yield pa.concat_tables(waiting)
             waiting, num_rows = [], 0
     if num_rows:
-        yield pa.Table.from_batches(waiting, schema)
+        yield pa.concat_tables(waiting)
+
+
+def _batched(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[list[pa.RecordBatch]]:
+    """Some at a time; itertools.batched comes with Python 3.12."""
+    while some := list(islice(batches, size)):
+        yield some
 
 
 def _part_name(sample_id: str) -> str:

@@ -1,36 +1,45 @@
-"""How much processor time the workers of a run take, looked at while it runs."""
+"""What the workers of a run do with their time, looked at while it runs.
+
+A worker that waits for a processor which another process has is not idle: `/proc/PID/task/*/schedstat` says how long
+each thread ran, and how long it wanted to.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Self
 
 import psutil
 
 from tests.worker_processes import worker_processes
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at all workers."""
+    """One look at one worker."""
 
     at_s: float
     """`time.perf_counter()`."""
     used_s: float
-    """Processor seconds of all workers so far, those of ended ones included."""
+    """Processor seconds of its threads so far."""
+    wanted_s: float
+    """The same, and the seconds that they waited for one."""
 
 
 class ProcessorWatch:
     """Watches the workers below this process. A context manager."""
 
     def __init__(self) -> None:
-        self.samples: list[Sample] = []
-        self._used: dict[int, float] = {}
+        self.samples: defaultdict[int, list[Sample]] = defaultdict(list)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -43,21 +52,35 @@ class ProcessorWatch:
         self._thread.join()
 
     def used_s(self, from_s: float, to_s: float) -> float:
-        """Processor seconds between two times."""
-        return self._at(to_s).used_s - self._at(from_s).used_s
+        """Processor seconds of all workers between two times."""
+        return sum(b.used_s - a.used_s for a, b in self._steps(from_s, to_s))
 
     def idle_share(self, from_s: float, to_s: float, count: int) -> float:
-        """Share (0 to 1) of the time between two that `count` workers of one processor each did not use it."""
-        return 1 - self.used_s(from_s, to_s) / ((to_s - from_s) * count)
+        """Share (0 to 1) of the time between two in which `count` workers had no thread that ran or wanted to."""
+        busy = (
+            min(b.at_s - a.at_s, max(0.0, b.wanted_s - a.wanted_s))
+            for a, b in self._steps(from_s, to_s)
+        )
+        return 1 - sum(busy) / ((to_s - from_s) * count)
 
-    def _at(self, at_s: float) -> Sample:
-        return min(self.samples, key=lambda sample: abs(sample.at_s - at_s))
+    def _steps(self, from_s: float, to_s: float) -> Iterator[tuple[Sample, Sample]]:
+        """Pairs of looks at one worker, one after the other; of a worker that is gone there are no more."""
+        for samples in self.samples.values():
+            within = [sample for sample in samples if from_s <= sample.at_s <= to_s]
+            yield from pairwise(within)
 
     def _watch(self) -> None:
         me = psutil.Process()
         while not self._is_over.wait(INTERVAL_S):
             for worker in worker_processes(me):
-                with contextlib.suppress(psutil.Error):
-                    times = worker.cpu_times()
-                    self._used[worker.pid] = times.user + times.system
-            self.samples.append(Sample(time.perf_counter(), sum(self._used.values())))
+                with contextlib.suppress(OSError):
+                    self.samples[worker.pid].append(_sample(worker.pid))
+
+
+def _sample(pid: int) -> Sample:
+    used, waited = 0, 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            ran_ns, waited_ns, _ = (task / "schedstat").read_text().split()
+            used, waited = used + int(ran_ns), waited + int(waited_ns)
+    return Sample(time.perf_counter(), used / 1e9, (used + waited) / 1e9)

@@ -30,6 +30,8 @@ from pipeline.storage.remote_errors import told
 
 NUM_THREADS = 32
 """Objects read at once."""
+_FETCHED_AHEAD = 256
+"""Objects of a scan that are held before they are asked for, at most."""
 TRY_FOR = timedelta(seconds=60)
 """How long a request that fails in a way that may pass is made again."""
 _NOTES = ".replacing"
@@ -102,13 +104,18 @@ class BucketStore(RunStore):
         keep: pc.Expression | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """All rows of a table, or those that `keep` keeps; many objects are fetched at once."""
+        for content in self._contents(self.keys(table)):
+            read = pq.read_table(BytesIO(content), schema=schema)
+            kept = read if keep is None else read.filter(keep)
+            yield from (kept if columns is None else kept.select(list(columns))).to_batches()
+
+    def _contents(self, keys: Sequence[str]) -> Iterator[bytes]:
+        """Of objects that are still there, some hundred fetched ahead, not all that there are."""
         with ThreadPoolExecutor(NUM_THREADS) as pool:
-            for content in pool.map(self.get, self.keys(table)):
-                if content is None:  # removed meanwhile
-                    continue
-                read = pq.read_table(BytesIO(content), schema=schema)
-                kept = read if keep is None else read.filter(keep)
-                yield from (kept if columns is None else kept.select(list(columns))).to_batches()
+            for first in range(0, len(keys), _FETCHED_AHEAD):
+                for content in pool.map(self.get, keys[first : first + _FETCHED_AHEAD]):
+                    if content is not None:
+                        yield content
 
     def replace(self, table: str, rows: Iterator[pa.Table], schema: pa.Schema) -> None:
         """Write one object, then remove those that it replaces."""

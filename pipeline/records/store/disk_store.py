@@ -81,7 +81,10 @@ class DiskStore(RunStore):
     ) -> Iterator[pa.RecordBatch]:
         """All rows of a table, or those that `keep` keeps, some at a time."""
         found = ds.dataset(self.directory / table, schema=schema, format="parquet")
-        yield from found.to_batches(columns=None if columns is None else list(columns), filter=keep)
+        wanted = None if columns is None else list(columns)
+        # Metadata of ten thousand small files would be half a gigabyte.
+        scanner = found.scanner(columns=wanted, filter=keep, cache_metadata=False)
+        yield from scanner.to_batches()
 
     def replace(self, table: str, rows: Iterator[pa.Table], schema: pa.Schema) -> None:
         """Write a new directory and swap it in; `settle` finishes or undoes a swap that was killed."""

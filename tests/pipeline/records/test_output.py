@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +127,30 @@ class TestOutput:
                 after.sort_values(keys, ignore_index=True),
                 rows.sort_values(keys, ignore_index=True),
             )
+
+    @pytest.mark.parametrize("what", ["output.compact()", "output.read('glimpses')"])
+    def test_memory_does_not_grow_with_the_number_of_parts(self, tmp_path: Path, what: str) -> None:
+        """2,000 parts of a row or two take less than 30 MB to gather; held one by one they take 120 to 200."""
+        output = made(tmp_path, "a")
+        for table in TABLES:
+            [part] = (tmp_path / table).iterdir()
+            for number in range(2000):
+                os.link(part, part.with_name(f"part-{number}.parquet"))
+        code = f"""
+import resource
+from pathlib import Path
+from pipeline.records.output import Output
+from pipeline.records.store.disk_store import DiskStore
+output = Output(DiskStore(Path({str(tmp_path)!r})), {CLASSES!r})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+{what}
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+        command = [sys.executable, "-c", code]
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+
+        assert int(said.stdout) < 30 * 1024
+        assert len(output.read("glimpses")) == 2 * 2001
 
     def test_committing_again_overwrites(self, tmp_path: Path) -> None:
         """An image that is classified twice has the rows of the second time only."""

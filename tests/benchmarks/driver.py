@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import pandas as pd
 import psutil
@@ -18,6 +20,16 @@ from tests.servers import ray_cluster
 OUT = (archive.HOME / "driver").absolute()
 NUM_ROWS = 10_000
 NUM_STARTS = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FirstRow:
+    """How long somebody waits for it."""
+
+    of_job: float
+    """Seconds since the job's first process started."""
+    of_submission: float
+    """Seconds since `foveate submit` did."""
 
 
 def figures() -> list[Figure]:
@@ -39,10 +51,13 @@ def _first_look() -> Figure:
     with ray_cluster.running(num_cpus=2) as cluster:
         found = sorted(_seconds_to_first_row(cluster) for _ in range(NUM_STARTS))
     return Figure(
-        what="seconds from `foveate submit` to the first row on a warm cluster",
-        value=f"{found[NUM_STARTS // 2]:.1f} s",
+        what="seconds from a job's start to its first row on a warm cluster",
+        value=f"{found[NUM_STARTS // 2].of_job:.1f} s",
         wanted="10 s",
-        detail="all: " + ", ".join(f"{s:.1f}" for s in found),
+        detail="all: "
+        + ", ".join(f"{one.of_job:.1f}" for one in found)
+        + "; from `foveate submit` on: "
+        + ", ".join(f"{one.of_submission:.1f}" for one in found),
     )
 
 
@@ -67,19 +82,32 @@ def _driver_peak_mb(count: int) -> float:
     return peak / 1e6
 
 
-def _seconds_to_first_row(cluster: ray_cluster.RayCluster) -> float:
+def _seconds_to_first_row(cluster: ray_cluster.RayCluster) -> FirstRow:
     shutil.rmtree(OUT, ignore_errors=True)
     image = small_images(1)[0].image_path
     command = [
         *(sys.executable, "-m", "jobs.cli", "submit", "--address", cluster.dashboard, "--"),
         *("classify", image, "--model", "digits", "--budget", "9", "--out", str(OUT)),
     ]
-    started = time.perf_counter()
+    started, job_started = time.time(), math.inf
     with subprocess.Popen(
         command, env=dict(cluster.environment), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     ) as process:
         while not list(OUT.glob("predictions/*.parquet")):
             if process.poll():
                 raise RuntimeError(f"{command} ended with {process.returncode}")
-            time.sleep(0.01)
-        return time.perf_counter() - started
+            if math.isinf(job_started):
+                job_started = _job_start()
+            time.sleep(0.05)
+        now = time.time()
+    return FirstRow(of_job=now - job_started, of_submission=now - started)
+
+
+def _job_start() -> float:
+    """When the first process of the job that writes to OUT was started; infinity where there is none yet."""
+    found = [math.inf]
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if str(OUT) in command and " submit " not in command:
+            found.append(process.info["create_time"])
+    return min(found)

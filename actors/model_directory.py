@@ -27,6 +27,8 @@ from pipeline.walk.walk_plan import WalkPlan
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+UNSAID: Mapping[str, Any] = {"network.levels": 1, "precision": "float32"}
+"""Settings that younger versions have, and what held for runs of those that had not."""
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
 
 

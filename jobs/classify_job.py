@@ -13,7 +13,7 @@ from platform import python_version
 
 from actors.classify_actor import ActorConfig
 from actors.engine_config import EngineConfig
-from actors.model_directory import ModelDirectory, settings_of
+from actors.model_directory import UNSAID, ModelDirectory, settings_of
 from jobs.console import OK, SOME_FAILED, err, out
 from jobs.passes import Passes, forget_rows, spent_of
 from jobs.progress import RunProgress
@@ -97,7 +97,7 @@ def run(job: ClassifyJob) -> int:
 def _prepare(job: ClassifyJob) -> Resumption:
     """Make the directory ready and find what is left to do."""
     try:
-        is_resumed = refuse_other_settings(job.store, settings_of(job.model))
+        is_resumed = refuse_other_settings(job.store, settings_of(job.model), UNSAID)
         if job.archive_budget is not None:
             account_of(job.store, job.archive_budget.unit)  # refuses another unit
         job.output.prepare()

@@ -11,6 +11,7 @@ import typer
 from actors.engine_config import EngineConfig
 from actors.model_directory import (
     CONFIG,
+    UNSAID,
     WEIGHTS,
     ModelDirectory,
     config_to_text,
@@ -119,7 +120,7 @@ def _list(matches: list[Match], store: RunStore) -> None:
 def _keep(model: ModelDirectory, store: RunStore) -> None:
     """The model of the example, for `foveate classify --model`; never in the place of another search's."""
     try:
-        refuse_other_settings(store, settings_of(model))
+        refuse_other_settings(store, settings_of(model), UNSAID)
         store.put(f"{MODEL}/{CONFIG}", config_to_text(model.config).encode())
         store.put(f"{MODEL}/{WEIGHTS}", model.weights)
     except (OSError, StorageError) as error:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pipeline.errors import ResumeError
@@ -92,8 +93,15 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, text.encode())
 
 
-def refuse_other_settings(store: RunStore, settings: Mapping[str, Any]) -> bool:
+def refuse_other_settings(
+    store: RunStore, settings: Mapping[str, Any], unsaid: Mapping[str, Any] = MappingProxyType({})
+) -> bool:
     """Whether `store` holds an earlier run; with the same settings, or it is an error.
+
+    Args:
+        store: of the run.
+        settings: of now.
+        unsaid: what held for runs of versions that had no such setting yet.
 
     Raises:
         ResumeError: naming every setting that differs.
@@ -102,7 +110,7 @@ def refuse_other_settings(store: RunStore, settings: Mapping[str, Any]) -> bool:
     if found is None:
         return False
     try:
-        earlier = json.loads(found)["settings"]
+        earlier = {**unsaid, **json.loads(found)["settings"]}
     except (ValueError, KeyError, TypeError) as error:
         raise ResumeError(
             f"{store.uri}/{RUN} cannot be read ({error!r}); give another --out, or remove the directory"

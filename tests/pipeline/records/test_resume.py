@@ -61,6 +61,15 @@ class TestRefuseOtherSettings:
         assert refuse_other_settings(DiskStore(tmp_path), {"k": (2, 1)})
         assert not refuse_other_settings(DiskStore(tmp_path / "new"), {"k": (2, 1)})
 
+    def test_a_setting_that_is_younger_than_the_run(self, tmp_path: Path) -> None:
+        """A run of an older version goes on where the new setting says what held then, and only there."""
+        (tmp_path / "run.json").write_text(json.dumps({"settings": {"k": 1}}))
+        store = DiskStore(tmp_path)
+
+        assert refuse_other_settings(store, {"k": 1, "new": 5}, {"new": 5})
+        with pytest.raises(ResumeError, match="new: 5 then, 6 now"):
+            refuse_other_settings(store, {"k": 1, "new": 6}, {"new": 5})
+
     def test_an_unreadable_run_is_refused(self, tmp_path: Path) -> None:
         """A broken run.json is not overwritten."""
         (tmp_path / "run.json").write_text("{")

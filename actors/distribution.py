@@ -44,7 +44,8 @@ def classify_on_ray(
     """
     _quiet()
     order = records if allowances else dealt(records)
-    tasks = ray.data.from_arrow(_parts(order, allowances))
+    # Not from_arrow: it asks a worker about every single table, and keeps 50 kB of each here.
+    tasks = ray.data.from_blocks(_parts(order, allowances))
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
     # Weights travel once per node, and again to whoever takes a dead worker's place.

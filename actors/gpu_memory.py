@@ -8,8 +8,8 @@ import torch
 
 from models.errors import ModelError
 
-LARGEST = 256
-"""More windows at once are no faster, and wait for each other longer."""
+LARGEST = 64
+"""A batch costs the same full or not, and the images in flight seldom have more windows ready for two lanes."""
 SPARE = 0.1
 """Share of the room that stays free, for what the allocator loses between blocks."""
 _TRIED = (2, 8)

@@ -46,6 +46,8 @@ class PixelModel:
     """Says something else of every window, and of every place that it is shown from."""
 
     batch_size, num_lanes = 4, 1
+    num_levels = 0
+    """Depths below a look among which it chooses."""
 
     def look(
         self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
@@ -54,7 +56,9 @@ class PixelModel:
         for window, position in zip(windows, positions, strict=True):
             rng = np.random.default_rng([zlib.crc32(window.tobytes()), *position])
             cells = np.log(rng.dirichlet(np.ones(9))).astype(np.float32)
-            found.append(Observation(rng.normal(size=2).astype(np.float32), cells))
+            kept = rng.normal(size=2).astype(np.float32)
+            levels = rng.normal(size=self.num_levels).astype(np.float32)
+            found.append(Observation(kept, cells, levels))
         return found
 
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,19 +73,29 @@ class PixelModel:
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-def walked(directory: Path, config: WalkConfig) -> tuple[WalkPlan, FinishedImage, list[Glimpse]]:
+class ChoosingModel(PixelModel):
+    """One that says how deep to look next, too."""
+
+    num_levels = 3
+
+
+def walked(
+    directory: Path, config: WalkConfig, model: type[PixelModel] = PixelModel
+) -> tuple[WalkPlan, FinishedImage, list[Glimpse]]:
     """One image, walked and read back."""
     path = slide(directory / "a.tif", 256, 256)
     record = ImageRecord(sample_id="a", image_path=str(path), pixel_size=PixelSize(0.5, 0.5, "um"))
     plan = WalkPlan(spec=SPEC, walk=config)
     glimpses = write_walked_run(
-        directory / "run", [record], plan, PixelModel(), class_names=("x", "y"), settings={}
+        directory / "run", [record], plan, model(), class_names=("x", "y"), settings={}
     )
     [image] = open_run(directory / "run").images()
     return plan, image, glimpses["a"]
 
 
-def retraced(image: FinishedImage, plan: WalkPlan) -> list[RetracedLook]:
+def retraced(
+    image: FinishedImage, plan: WalkPlan, model: type[PixelModel] = PixelModel
+) -> list[RetracedLook]:
     """With the model that walked."""
     source = open_source(image.image_path)
     tiles = TileReader(source, TileCache(2**24))
@@ -92,7 +106,7 @@ def retraced(image: FinishedImage, plan: WalkPlan) -> list[RetracedLook]:
         background=plan.spec.background,
     )
     try:
-        return retrace(image, windows, plan, PixelModel().look, batch_size=4)
+        return retrace(image, windows, plan, model().look, batch_size=4)
     finally:
         tiles.close()
 
@@ -110,6 +124,19 @@ class TestRetrace:
         kept = np.stack([one.observation.kept for one in found])
         now = PixelModel().combine(kept)[-1].tolist()
         assert now == [image.probabilities["x"], image.probabilities["y"]]
+
+    def test_finds_looks_that_skipped_a_depth(self, tmp_path: Path) -> None:
+        """Where the network chose how deep to look next, its looks are found at the depth that it chose."""
+        plan, image, glimpses = walked(tmp_path, WALKS["top_k"], ChoosingModel)
+        found = retraced(image, plan, ChoosingModel)
+
+        assert [one.glimpse.position for one in found] == [one.position for one in glimpses]
+        assert [one.glimpse.region for one in found] == [one.region for one in glimpses]
+        steps = [
+            one.position.depth - one.parent.depth for one in glimpses if one.parent is not None
+        ]
+        assert max(steps) > 1
+        assert {len(one.cells) for one in found} == {0, 9}
 
     def test_cells_that_coincide_are_told_apart(self, tmp_path: Path) -> None:
         """Some looks of the walk lie where cells of several looks do; otherwise the test above shows little."""

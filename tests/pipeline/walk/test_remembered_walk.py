@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import tifffile
+import torch
 
 from actors.model_directory import ModelDirectory, open_model
 from actors.model_runner import ModelRunner, load_runner
+from models.build import build_model
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
@@ -118,6 +120,25 @@ class TestGoingOn:
         assert [one.pixels_read for one in second.ledger] == [
             one.pixels_read for one in whole.ledger
         ]
+
+    def test_the_depth_that_was_chosen_is_remembered(
+        self, record: ImageRecord, model: ModelDirectory
+    ) -> None:
+        """A network that says how deep to look next is not asked again about looks that were taken."""
+        options = replace(model.config.network, levels=2)
+        network = build_model("tnet_small", num_classes=10, num_bands=1, network=options)
+        assert network.level_choice is not None
+        with torch.no_grad():
+            network.level_choice.bias.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]))
+        choosing = ModelRunner(network, num_classes=10, device=torch.device("cpu"), batch_size=4)
+        walker = Walker(record, model.with_changes({"walk.budget": 12}), choosing)
+        whole, first = walker(), walker(Allowance(looks=5, granted=5))
+
+        second = walker(Allowance(granted=1), stored(first.walk))
+
+        depths = [row.glimpse.position.depth for row in whole.glimpses]
+        assert set(depths[1:5]) == {2}
+        assert [row.glimpse for row in second.glimpses] == [row.glimpse for row in whole.glimpses]
 
     def test_costs_add_up(
         self, record: ImageRecord, model: ModelDirectory, runner: ModelRunner

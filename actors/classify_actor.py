@@ -58,7 +58,7 @@ class ClassifyActor:
         count: Callable[[Receipt], None] = lambda _: None,
     ) -> None:
         # Here, not above: a driver that only pickles this class must not pay for torch.
-        from actors.model_runner import load_runner
+        from actors.model_loading import load_runner
         from actors.worker_process import keep_loaded, settle_in
 
         settle_in()

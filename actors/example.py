@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from actors.model_directory import ModelConfig, ModelDirectory, config_to_text
-from actors.model_runner import network_of
+from actors.model_loading import network_of
 from models.build import assemble
 from models.features import Features
 from models.likeness import MAX_DEPTHS, apart

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from actors.explanation_layers import layer_of_cells, layer_of_looks
 from actors.model_directory import ModelDirectory
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from models.errors import ModelError
 from models.explanations.cells import cell_explanation
 from models.explanations.explanation import Explanation

@@ -85,7 +85,7 @@ def dry_run(
 
 def _seconds_per_look(model: ModelDirectory) -> float:
     """Of the network on this machine, by a few batches of nothing."""
-    from actors.model_runner import load_runner  # not above: it loads torch
+    from actors.model_loading import load_runner  # not above: it loads torch
     from pipeline.walk.glimpse import Position
 
     runner = load_runner(model, num_threads=1)

@@ -16,7 +16,8 @@ from actors import image_tasks
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory, open_model
-from actors.model_runner import ModelRunner, load_runner
+from actors.model_loading import load_runner
+from actors.model_runner import ModelRunner
 from pipeline.errors import TileReadError
 from pipeline.images.opening import open_source
 from pipeline.images.tiff.source import TiffSource

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from actors.explainer import MIN_TELLING, NUM_TELLING, Explainer
 from actors.model_directory import CONFIG, ModelConfig, config_to_json, open_model, settings_of
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from actors.run_model import model_of_run
 from jobs.new_model import write_model
 from pipeline.errors import UsageError

@@ -15,7 +15,7 @@ from actors.model_directory import (
     open_model,
     settings_of,
 )
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from models.errors import WeightsError
 from pipeline.errors import ConfigError
 

@@ -10,7 +10,7 @@ import pytest
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from pipeline.errors import ImageError
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actors.model_directory import ModelDirectory, open_model
-from actors.model_runner import CPU_BATCH_SIZE, ModelRunner, network_of
+from actors.model_loading import CPU_BATCH_SIZE, network_of
+from actors.model_runner import ModelRunner
 from models.aggregation import Aggregation
 from models.network_config import NetworkConfig
 from models.pooling import pooling_of

@@ -16,7 +16,8 @@ from actors.distribution import classify_on_ray
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
-from actors.model_runner import ModelRunner, load_runner
+from actors.model_loading import load_runner
+from actors.model_runner import ModelRunner
 from actors.worker_process import keep_loaded, settle_in
 from actors.workers import Workers
 from jobs.cluster import connected

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from actors.model_runner import ModelRunner, load_runner
+from actors.model_loading import load_runner
+from actors.model_runner import ModelRunner
 from actors.worker_process import keep_loaded, settle_in
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output

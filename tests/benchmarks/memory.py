@@ -40,7 +40,7 @@ def _measured(side: int) -> dict[str, float]:
 def _main(side: int) -> None:
     from actors.engine import Engine
     from actors.engine_config import EngineConfig
-    from actors.model_runner import load_runner
+    from actors.model_loading import load_runner
     from actors.worker_process import settle_in
 
     model = archive.model("tnet_fmow")

@@ -21,7 +21,7 @@ import zarr
 
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from actors.worker_process import keep_loaded, settle_in
 from pipeline.images.canvas import Canvas
 from pipeline.images.input_spec import BandFit

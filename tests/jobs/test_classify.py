@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from actors.model_directory import SHIPPED, ModelDirectory, open_model
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
 from pipeline.images.tile_cache import TileCache

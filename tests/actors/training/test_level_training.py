@@ -10,7 +10,7 @@ import torch
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
-from actors.model_runner import load_runner, network_of
+from actors.model_loading import load_runner, network_of
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import first_network, train

@@ -10,7 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from actors.model_directory import open_model
-from actors.model_runner import load_runner
+from actors.model_loading import load_runner
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import train

@@ -11,7 +11,8 @@ import tifffile
 import torch
 
 from actors.model_directory import ModelDirectory, open_model
-from actors.model_runner import ModelRunner, load_runner
+from actors.model_loading import load_runner
+from actors.model_runner import ModelRunner
 from models.build import build_model
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache

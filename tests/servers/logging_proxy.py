@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.servers.served_request import ServedRequest, wait_until
+from tests.servers.request_log import RequestLog
+from tests.servers.served_request import ServedRequest
 from tests.servers.threaded_server import PromptHandler, ThreadedServer
 
 _OF_THE_CONNECTION = frozenset(
@@ -28,32 +29,16 @@ class LoggingProxy:
     """The server behind it, on 127.0.0.1."""
     port: int = 0
     """It listens on 127.0.0.1."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _served: list[ServedRequest] = field(default_factory=list)
-    _num_under_way: int = 0
+    log: RequestLog = field(default_factory=RequestLog)
+    """What it handed on."""
 
     def requests(self) -> list[ServedRequest]:
-        """All since the last `forget`, once none is under way."""
-        wait_until(lambda: self._num_under_way == 0, "requests are still under way")
-        with self._lock:
-            return list(self._served)
+        """All since the last `forget`, once none is under way, in the order in which they came."""
+        return self.log.requests()
 
     def forget(self) -> None:
         """Begin the log anew."""
-        self.requests()
-        with self._lock:
-            self._served.clear()
-
-    def begin(self) -> None:
-        """A request has come."""
-        with self._lock:
-            self._num_under_way += 1
-
-    def end(self, request: ServedRequest) -> None:
-        """It was answered, or given up."""
-        with self._lock:
-            self._num_under_way -= 1
-            self._served.append(request)
+        self.log.forget()
 
 
 @contextlib.contextmanager
@@ -77,7 +62,7 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # http.server's name for it
         """Hand it on, and its answer back."""
         started = time.perf_counter()
-        self.state.begin()
+        number = self.state.log.begin()
         status, sent, is_whole = 0, 0, False
         try:
             answer, body = self._forwarded()
@@ -95,7 +80,8 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
         finally:
-            self.state.end(
+            self.state.log.end(
+                number,
                 ServedRequest(
                     method=self.command,
                     target=self.path,
@@ -104,7 +90,7 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
                     range=self.headers.get("Range", ""),
                     seconds=time.perf_counter() - started,
                     is_whole=is_whole,
-                )
+                ),
             )
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815  # http.server's names

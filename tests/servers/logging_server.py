@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.servers.fault import Ask, Fault, Plan, never
-from tests.servers.served_request import ServedRequest, wait_until
+from tests.servers.request_log import RequestLog
+from tests.servers.served_request import ServedRequest
 from tests.servers.threaded_server import PromptHandler, ThreadedServer
 
 CHUNK_BYTES = 2**16
@@ -39,40 +40,21 @@ class LoggingServer:
     """Whether it says which version of an object it sends."""
     is_stopping: threading.Event = field(default_factory=threading.Event)
     """Ends stalls."""
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _served: list[ServedRequest] = field(default_factory=list)
-    _num_begun: int = 0
-    _num_under_way: int = 0
+    log: RequestLog = field(default_factory=RequestLog)
+    """What it was asked for."""
 
     def url(self, path: str) -> str:
         """Of a file, by its path below the directory."""
         return f"http://127.0.0.1:{self.port}/{path}"
 
     def requests(self) -> list[ServedRequest]:
-        """All since the last `forget`, once none is under way."""
-        wait_until(lambda: self._num_under_way == 0, "requests are still under way")
-        with self._lock:
-            return list(self._served)
+        """All since the last `forget`, once none is under way, in the order in which they came."""
+        return self.log.requests()
 
     def forget(self) -> None:
         """Begin the log anew, and let nothing go wrong from now on."""
         self.plan = never
-        self.requests()
-        with self._lock:
-            self._served.clear()
-
-    def begin(self) -> int:
-        """A request has come; its number."""
-        with self._lock:
-            self._num_under_way += 1
-            self._num_begun += 1
-            return self._num_begun - 1
-
-    def end(self, request: ServedRequest) -> None:
-        """It was answered, or given up."""
-        with self._lock:
-            self._num_under_way -= 1
-            self._served.append(request)
+        self.log.forget()
 
 
 @contextlib.contextmanager
@@ -101,7 +83,7 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
         started = time.perf_counter()
         path, _, query = self.path.partition("?")
         wanted = self.headers.get("Range", "")
-        number = self.state.begin()
+        number = self.state.log.begin()
         fault = self.state.plan(Ask(number=number, path=path, query=query, range=wanted))
         self.status, self.sent_bytes, self.is_whole = 0, 0, True
         try:
@@ -110,7 +92,8 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
         except OSError:
             self.is_whole, self.close_connection = False, True
         finally:
-            self.state.end(
+            self.state.log.end(
+                number,
                 ServedRequest(
                     method="GET",
                     target=self.path,
@@ -119,7 +102,7 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
                     range=wanted,
                     seconds=time.perf_counter() - started,
                     is_whole=self.is_whole,
-                )
+                ),
             )
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name for it

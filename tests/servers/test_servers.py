@@ -17,7 +17,8 @@ from tests.servers.fault import Ask, Fault, after, always, at_first, now_and_the
 from tests.servers.logging_server import LoggingServer
 from tests.servers.moto import Moto
 from tests.servers.nginx import Nginx
-from tests.servers.served_request import delivered_bytes
+from tests.servers.request_log import RequestLog
+from tests.servers.served_request import ServedRequest, delivered_bytes
 
 DATA = bytes(range(256)) * 40
 
@@ -79,6 +80,22 @@ class TestNginx:
 
         assert get(nginx_server.url("a.bin", "slow"), "bytes=3-9").body == DATA[3:10]
         assert time.perf_counter() - started >= nginx.LATENCY_S
+
+
+class TestRequestLog:
+    def test_requests_are_in_the_order_of_coming(self) -> None:
+        """The second of two is logged first, and is the second all the same; after `forget` there is none."""
+        log = RequestLog()
+        first, second = log.begin(), log.begin()
+        for number in (second, first):
+            request = ServedRequest(
+                method="GET", target=f"/{number}", status=200, body_bytes=0, range="", seconds=0.0
+            )
+            log.end(number, request)
+
+        assert [one.path for one in log.requests()] == [f"/{first}", f"/{second}"]
+        log.forget()
+        assert log.requests() == []
 
 
 class TestLoggingServer:

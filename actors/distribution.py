@@ -43,9 +43,8 @@ def classify_on_ray(
         WeightsError: if the model does not load on a worker.
     """
     _quiet()
-    order = records if allowances else dealt(records)
     # Not from_arrow: it asks a worker about every single table, and keeps 50 kB of each here.
-    tasks = ray.data.from_blocks(_parts(order, allowances))
+    tasks = ray.data.from_blocks(_parts(records if allowances else dealt(records), allowances))
     # Ray Data starts a worker that died again and gives it the images it had, without end: what is wrong with
     # an image is decided there (`pipeline.records.attempts`).
     # Weights travel once per node, and again to whoever takes a dead worker's place.
@@ -60,7 +59,7 @@ def classify_on_ray(
             min_size=workers.count,
             max_size=workers.most or workers.count,
             max_tasks_in_flight_per_actor=calls_ahead(
-                -(-len(order) // IMAGES_PER_TASK), num_workers=workers.count, at_most=2 * calls
+                tasks.num_blocks(), num_workers=workers.count, at_most=2 * calls
             ),
             max_concurrent_calls_per_actor=calls,
         ),

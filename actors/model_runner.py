@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from actors.lane import Lane, num_lanes
 from actors.model_directory import Precision
-from actors.precision import use
+from actors.precision import allow_tf32, use
 from models.tnet import TNet
 from pipeline.walk.glimpse import Observation, Position
 
@@ -55,6 +55,7 @@ class ModelRunner:
         self._temperature = temperature
         self._model: TNet = model.eval().to(device).to(memory_format=torch.channels_last)
         if device.type == "cuda":
+            allow_tf32(precision)
             torch.cuda.synchronize(
                 device
             )  # lanes have streams of their own and do not wait for this one

@@ -44,8 +44,7 @@ class TrainingNetwork(nn.Module):
         look = network.look(
             batch.images, batch.positions, stop_gradient=self._rule.config.stop_gradient
         )
-        features = look.features * self._gates(look, batch)[:, None]
-        kept = network.aggregation.keep(features, batch.positions)
+        kept = network.aggregation.keep(self._gated(look, batch), batch.positions)
         return self._rule.terms(
             look,
             kept,
@@ -55,18 +54,19 @@ class TrainingNetwork(nn.Module):
             [network.root_logits(overviews) for overviews in batch.overviews],
         )
 
-    def _gates(self, look: Look, batch: LooksBatch) -> Tensor:
-        """(M,) ones, with the gradient of the choice of levels where the network chooses."""
+    def _gated(self, look: Look, batch: LooksBatch) -> Tensor:
+        """(M, D) features as they are, with the gradient of the choice of levels where the network chooses."""
         rows, num_drawn = batch.rows, batch.level_noise.shape[1]
         if not num_drawn:
-            return torch.ones_like(look.features[:, 0])
-        return level_gates(
+            return look.features
+        gates = level_gates(
             look.level_logits[:, :num_drawn],
             batch.level_noise,
             rows.parent,
             rows.depth - rows.depth[rows.parent],
             temperature=self._rule.config.level_temperature,
         )
+        return look.features * gates[:, None]
 
 
 class Learner:

@@ -99,7 +99,7 @@ def decoded(content: bytes) -> RememberedWalk:
 
 def _looks(found: Mapping[str, NDArray[Any]]) -> dict[Position, RememberedLook]:
     ends = found["sizes"].cumsum(axis=0)[:-1]  # (L - 1, 3)
-    said = zip(
+    said = zip(  # of no looks np.split makes one that says nothing; `rows` is then empty
         *(
             np.split(found[name], ends[:, at])
             for at, name in enumerate(("kept", "cells", "levels"))

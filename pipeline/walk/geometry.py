@@ -71,7 +71,9 @@ class Geometry:
             cells = [
                 inner for position, region in cells for inner in self._inside(position, region)
             ]
-        return tuple(sorted(cells, key=lambda cell: cell[0]))
+        if steps > 1:  # cells of cells come block by block
+            cells.sort(key=lambda cell: cell[0])
+        return tuple(cells)
 
     def _inside(self, position: Position, region: Region) -> list[tuple[Position, Region]]:
         n = self.grid.num_per_side

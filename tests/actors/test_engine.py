@@ -22,16 +22,13 @@ from pipeline.errors import TileReadError
 from pipeline.images.opening import open_source
 from pipeline.images.tiff.source import TiffSource
 from pipeline.images.tile import TileAnswer, TileKey
-from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
-from pipeline.records.result import Failure, ImageResult, Prediction, conclude
+from pipeline.records.result import Failure, ImageResult, Prediction
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.image_walk import ImageWalk
-from pipeline.walk.opening import open_image_walk
 from pipeline.walk.root_scan import unscored
-from pipeline.walk.walk import walk
-from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import slide
+from tests.reference_walk import reference
 
 CHANGES = {
     "best_first": {"walk.budget": 7},
@@ -66,15 +63,6 @@ def runner(model: ModelDirectory) -> ModelRunner:
     return load_runner(model, num_threads=2)
 
 
-def alone(record: ImageRecord, plan: WalkPlan, runner: ModelRunner) -> ImageResult:
-    """One image by the reference."""
-    image = open_image_walk(record, plan, combine=runner.combine, cache=TileCache(2**24))
-    walk(image, runner)
-    result = conclude(image, runner, time.perf_counter())
-    image.close()
-    return result
-
-
 def facts(result: ImageResult) -> tuple[object, ...]:
     """All of a result but its times."""
     assert isinstance(result.outcome, Prediction)
@@ -107,7 +95,7 @@ class TestEngine:
 
         assert len(results) == len(archive)
         for record in archive[:4]:
-            assert facts(results[record.sample_id]) == facts(alone(record, plan, runner))
+            assert facts(results[record.sample_id]) == facts(reference(record, plan, runner))
 
     @pytest.mark.parametrize("changes", CHANGES)
     def test_the_last_look_has_cost_what_the_ledger_says(
@@ -117,7 +105,7 @@ class TestEngine:
         plan = model.with_changes(CHANGES[changes]).config.plan
         # Tiles that only the search for tissue read belong to the ledger, and to no look.
         plan = replace(plan, walk=replace(plan.walk, foreground="none"))
-        result = alone(archive[3], plan, runner)
+        result = reference(archive[3], plan, runner)
         costs = [row.cost_so_far for row in result.glimpses]
         native = [cost for cost in result.ledger if cost.level == 0]
 
@@ -175,7 +163,7 @@ class TestEngine:
         assert result.outcome.error is not None
         assert "could not be read" in result.outcome.error
         assert {row.status for row in result.glimpses} & {"failed", "partial"}
-        assert facts(result)[:4] == facts(alone(record, plan, runner))[:4]
+        assert facts(result)[:4] == facts(reference(record, plan, runner))[:4]
 
     def test_silent_storage_costs_its_timeout_once(
         self,

@@ -20,7 +20,7 @@ import torch
 
 from actors.model_directory import Precision
 from actors.model_runner import ModelRunner
-from actors.precision import use
+from actors.precision import allow_tf32, use
 from models.architecture import ARCHITECTURES
 from models.build import build_model
 from models.tnet import TNet
@@ -77,6 +77,7 @@ class Bench:
         """All of them."""
         precisions: tuple[Precision, ...] = ("float32", "tf32", "bfloat16")
         for pair, precision in itertools.product(PAIRS, precisions):
+            allow_tf32(precision)
             yield self._runner(pair.tnet, precision)
             yield self._against_baseline(pair, precision)
 

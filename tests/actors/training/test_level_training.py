@@ -7,18 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from actors.engine import Engine
-from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from actors.model_loading import load_runner, network_of
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import first_network, train
-from pipeline.images.tile_cache import TileCache
-from pipeline.records.result import conclude
-from pipeline.walk.opening import open_image_walk
-from pipeline.walk.walk import walk
 from tests.actors.training.archive import job_of, make_archive, small_config
+from tests.reference_walk import walked_alike
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:tensorboard", "ignore::UserWarning:torch"
@@ -42,22 +37,9 @@ class TestLevels:
         network = network_of(written)
         assert network.level_choice is not None
         assert network.level_choice.weight.abs().max() > 0
-        assert (
-            network.level_choice.bias[0].abs().max() > 0
-        )  # of roots: there is only one depth below others
-        runner = load_runner(written)
-        with Engine(written.config.plan, runner, EngineConfig()) as engine:
-            results = list(engine.classify(job.data.validation[:3]))
-        for result in results:
-            image = open_image_walk(
-                result.outcome.record,
-                written.config.plan,
-                combine=runner.combine,
-                cache=TileCache(1 << 24),
-            )
-            walk(image, runner)
-            assert result.glimpses == conclude(image, runner, 0.0).glimpses
-            image.close()
+        # Only roots choose: there is a single depth below the others.
+        assert network.level_choice.bias[0].abs().max() > 0
+        walked_alike(job.data.validation[:3], written.config.plan, load_runner(written))
 
     def test_it_can_start_from_a_model_without_one(
         self, manifest: Path, trained: TrainingJob, tmp_path: Path

@@ -9,18 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from actors.engine import Engine
-from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from actors.model_loading import load_runner, network_of
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import first_network, train
-from pipeline.images.tile_cache import TileCache
-from pipeline.records.result import conclude
-from pipeline.walk.opening import open_image_walk
-from pipeline.walk.walk import walk
 from tests.actors.training.archive import job_of, small_config
+from tests.reference_walk import walked_alike
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:tensorboard", "ignore::UserWarning:torch"
@@ -66,23 +61,8 @@ class TestRootScan:
         for name, weight in network_of(written).state_dict().items():
             if name.startswith("root_scorer.features"):
                 assert not torch.equal(weight, start[name])
-        records = job.data.validation[:3]
-        with Engine(written.config.plan, runner, EngineConfig()) as engine:
-            results = list(engine.classify(records))
-        assert len(results) == len(records)
-        for result in results:
-            image = open_image_walk(
-                result.outcome.record,
-                written.config.plan,
-                combine=runner.combine,
-                cache=TileCache(1 << 24),
-                score_roots=runner.score_roots,
-            )
-            walk(image, runner)
-            alone = conclude(image, runner, 0.0)
-            assert result.glimpses == alone.glimpses
+        for result in walked_alike(job.data.validation[:3], written.config.plan, runner):
             assert sum(row.glimpse.parent is None for row in result.glimpses) <= 4
-            image.close()
 
     def test_it_can_start_from_a_model_without_a_scorer(
         self, manifest: Path, trained: TrainingJob, tmp_path: Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,25 +10,24 @@ import pytest
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from actors.engine import Engine
-from actors.engine_config import EngineConfig
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
-from pipeline.records.result import ImageResult, conclude
+from pipeline.records.result import conclude
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.geometry import MAX_CELLS, Geometry
-from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.grid import Grid
-from pipeline.walk.lockstep import Episode, LookScores, TrainingWalk, walk_together
+from pipeline.walk.lockstep import Episode, TrainingWalk, walk_together
 from pipeline.walk.opening import open_image_walk
-from pipeline.walk.root_scan import unscored
 from pipeline.walk.score_spread import spread_scores
 from pipeline.walk.walk import walk
 from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import halves, write_pyramid_tiff
+from tests.pipeline.walk.brightness import Brightness
+from tests.reference_walk import reference, walked_alike
 
 SIDE = 32
 WALK = WalkConfig(grid=4, cell_fraction=0.25, selection="best_first", budget=6)
@@ -58,50 +56,6 @@ def root(side: int = 4096) -> Glimpse:
     )
 
 
-class Light:
-    """A network that likes light, and goes down as many depths as it is told; a kept number per look."""
-
-    batch_size = 2
-    num_lanes = 1
-
-    def __init__(self, levels: Sequence[float]) -> None:
-        self._levels = np.array(levels, np.float32)
-
-    def look(
-        self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
-    ) -> list[Observation]:
-        """Log of each cell's light."""
-        scores = self.score(windows, positions, ())
-        return [
-            Observation(np.array([window.max(), 0], np.float32), cells, levels)
-            for window, cells, levels in zip(windows, scores.cells, scores.levels, strict=True)
-        ]
-
-    def score(
-        self,
-        windows: Sequence[NDArray[np.float32]],
-        positions: Sequence[Position],
-        downsamples: Sequence[float],
-    ) -> LookScores:
-        """The same for training."""
-        del positions, downsamples
-        light = np.stack([w[0].reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel() for w in windows])
-        log = np.log(light + 1e-3)
-        log -= np.log(np.exp(log).sum(axis=1, keepdims=True))
-        return LookScores(
-            cells=log.astype(np.float32), levels=np.tile(self._levels, (len(windows), 1))
-        )
-
-    score_roots = staticmethod(unscored)
-
-    def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Sure of what it saw most of."""
-        found = np.maximum.accumulate(kept[:, :1].astype(np.float64), axis=0) / 2
-        return np.concatenate([found, 1 - found], axis=1)
-
-    alone = combine
-
-
 @pytest.fixture
 def record(tmp_path: Path) -> ImageRecord:
     """2048 px of grey with one bright spot."""
@@ -115,15 +69,6 @@ def written(pixels: NDArray[np.uint8], path: Path) -> ImageRecord:
     levels = [level[:, :, 0] for level in halves(pixels[:, :, None], 7)]
     write_pyramid_tiff(path, levels, tile=(32, 32))
     return ImageRecord(sample_id=path.stem, image_path=str(path))
-
-
-def walked(record: ImageRecord, network: Light, plan: WalkPlan = PLAN) -> ImageResult:
-    """By the reference."""
-    image = open_image_walk(record, plan, combine=network.combine, cache=TileCache(1 << 24))
-    walk(image, network)
-    result = conclude(image, network, 0.0)
-    image.close()
-    return result
 
 
 class TestGeometry:
@@ -206,7 +151,7 @@ class TestWalk:
         """A walk that goes two or three depths down has no look, and reads no tile, of those in between."""
         steps = int(np.argmax(levels)) + 1
         plan = replace(PLAN, walk=replace(WALK, depths=steps + 1))
-        network = Light(levels)
+        network = Brightness(levels)
         image = open_image_walk(record, plan, combine=network.combine, cache=TileCache(1 << 24))
 
         walk(image, network)
@@ -222,23 +167,22 @@ class TestWalk:
 
     def test_a_network_without_a_choice_walks_as_ever(self, record: ImageRecord) -> None:
         """No scores, and scores that prefer the next depth, lead to the same looks."""
-        assert walked(record, Light([])).glimpses == walked(record, Light([2.0, 1.0, 0.0])).glimpses
+        assert (
+            reference(record, PLAN, Brightness([])).glimpses
+            == reference(record, PLAN, Brightness([2.0, 1.0, 0.0])).glimpses
+        )
 
     def test_a_path_is_worth_what_its_steps_are(self, tmp_path: Path) -> None:
         """Of equal shares every candidate has density 1, whichever level it lies on."""
         record = written(np.full((2048, 2048), 90, np.uint8), tmp_path / "flat.tif")
 
         for levels in ([1.0, 0.0], [0.0, 1.0]):
-            rows = walked(record, Light(levels)).glimpses
+            rows = reference(record, PLAN, Brightness(levels)).glimpses
             assert [row.glimpse.score for row in rows] == pytest.approx([0.0] * 6, abs=1e-5)
 
     def test_the_engine_walks_as_the_reference_does(self, record: ImageRecord) -> None:
         """The choice of levels depends on nothing that runs beside it."""
-        network = Light([0.0, 1.0])
-        with Engine(PLAN, network, EngineConfig()) as engine:
-            [result] = list(engine.classify([record]))
-
-        assert result.glimpses == walked(record, network).glimpses
+        walked_alike([record], PLAN, Brightness([0.0, 1.0]))
 
 
 class TestTraining:
@@ -255,7 +199,7 @@ class TestTraining:
 
     def test_looks_remember_the_noise_that_chose(self, record: ImageRecord) -> None:
         """The depth of a look's next looks is that of the best score with its noise; without cells there is none."""
-        network = Light([0.0, 0.0, 0.0])
+        network = Brightness([0.0, 0.0, 0.0])
         seen = set()
         for seed in range(6):
             explorer = Explorer(ExplorationConfig(), seed=[seed], base_px=SIDE)

@@ -22,7 +22,7 @@ from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord, read_manifest
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
-from pipeline.walk.glimpse import Observation, Position
+from pipeline.walk.glimpse import Position
 from pipeline.walk.lockstep import (
     CellScorer,
     Episode,
@@ -32,9 +32,9 @@ from pipeline.walk.lockstep import (
     walk_together,
 )
 from pipeline.walk.opening import open_image_walk
-from pipeline.walk.root_scan import unscored
 from pipeline.walk.walk import walk
 from pipeline.walk.walk_plan import WalkPlan
+from tests.pipeline.walk.brightness import Brightness
 
 SPEC = InputSpec(base_px=32, bands="luminance", background=0.0)
 
@@ -53,40 +53,6 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageRecord, ...]
     )
     write_archive(plan, read_digits("digits"), out)
     return read_manifest(str(out / "manifest.csv")).records
-
-
-class Brightness:
-    """A network that likes bright cells: to the walk of the reference, and to walks taken together."""
-
-    batch_size = 3
-    num_lanes = 1
-
-    def score(
-        self,
-        windows: Sequence[NDArray[np.float32]],
-        positions: Sequence[Position],
-        downsamples: Sequence[float],
-    ) -> LookScores:
-        """Log of each cell's share of the light in a 4 x 4 grid, plus a little for its place."""
-        assert len(windows) == len(positions) == len(downsamples)
-        means = np.stack([w[0].reshape(4, 8, 4, 8).mean(axis=(1, 3)).ravel() for w in windows])
-        levels = np.zeros((len(windows), 0), np.float32)
-        return LookScores(cells=np.log(means + 1e-3).astype(np.float32), levels=levels)
-
-    def look(
-        self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
-    ) -> list[Observation]:
-        """The same for the reference."""
-        scores = self.score(windows, positions, [1.0] * len(windows)).cells
-        return [Observation(np.zeros(2, np.float32), row) for row in scores]
-
-    score_roots = staticmethod(unscored)
-
-    def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Nothing is known."""
-        return np.full((len(kept), 2), 0.5)
-
-    alone = combine
 
 
 def opened(

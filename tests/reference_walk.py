@@ -1,0 +1,42 @@
+"""Images by the page of the reference, one at a time: what every other way of running must come to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from actors.engine import Engine
+from actors.engine_config import EngineConfig
+from pipeline.images.tile_cache import TileCache
+from pipeline.manifest import ImageRecord
+from pipeline.records.result import ImageResult, conclude
+from pipeline.walk.opening import open_image_walk
+from pipeline.walk.walk import LookModel, walk
+from pipeline.walk.walk_plan import WalkPlan
+
+
+def reference(record: ImageRecord, plan: WalkPlan, model: LookModel) -> ImageResult:
+    """One image."""
+    image = open_image_walk(
+        record,
+        plan,
+        combine=model.combine,
+        cache=TileCache(2**24),
+        score_roots=model.score_roots,
+    )
+    walk(image, model)
+    result = conclude(image, model, time.perf_counter())
+    image.close()
+    return result
+
+
+def walked_alike(
+    records: Sequence[ImageRecord], plan: WalkPlan, model: LookModel
+) -> list[ImageResult]:
+    """All of them by the engine; it is asserted that none is missing and that each has the reference's looks."""
+    with Engine(plan, model, EngineConfig()) as engine:
+        results = list(engine.classify(records))
+    assert len(results) == len(records)
+    for result in results:
+        assert result.glimpses == reference(result.outcome.record, plan, model).glimpses
+    return results

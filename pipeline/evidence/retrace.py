@@ -19,7 +19,7 @@ from pipeline.images.pyramid import PixelSize
 from pipeline.images.region import Region
 from pipeline.images.window import WindowReader
 from pipeline.records.finished_run import FinishedImage, FinishedLook
-from pipeline.walk.candidates import CandidateRule
+from pipeline.walk.candidate_rule import CandidateRule
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
 from pipeline.walk.roots import plan_roots
@@ -41,7 +41,7 @@ class RetracedLook:
     """Where, and why there."""
     observation: Observation
     """What the model says of it now."""
-    cells: tuple[tuple[Position, Region], ...]
+    cells: Sequence[tuple[Position, Region]]
     """The cells that the network scored, row by row; none where the walk ends."""
 
 

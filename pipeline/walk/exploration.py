@@ -6,15 +6,14 @@ All of it happens to the candidates of a look, before the walk's own rule choose
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.images.region import Region
+from pipeline.walk.candidates import Candidates
 from pipeline.walk.glimpse import Glimpse, Position
-from pipeline.walk.grid import moved_inside
 
 FORCED = 1e6
 """Score of a cell that chance has chosen; above all others."""
@@ -73,29 +72,21 @@ class Explorer:
         self._rng = np.random.default_rng(list(seed))
 
     def __call__(
-        self, parent: Glimpse | None, cells: list[Glimpse], image_px: tuple[int, int]
-    ) -> list[Glimpse]:
+        self, parent: Glimpse | None, cells: Candidates, image_px: tuple[int, int]
+    ) -> Candidates:
         """The candidates of a look, with noise, shifted, some of them forced; roots stay where they are."""
         noise = self._config.gumbel_scale * self._rng.gumbel(size=len(cells))  # (G,)
         config = self._config
         many = _at(config.random_cells, parent.position.depth) if parent else config.random_roots
-        rate = min(1.0, many / len(cells))
-        forced = self._rng.random(len(cells)) < rate  # (G,)
-        self.forced.update(
-            cell.position for cell, is_it in zip(cells, forced, strict=True) if is_it
+        forced = self._rng.random(len(cells)) < min(1.0, many / len(cells))  # (G,)
+        self.forced.update(cells.position(index) for index in np.flatnonzero(forced).tolist())
+        extra = np.where(forced, FORCED, noise)
+        return replace(
+            cells,
+            boxes=self._shifted(cells, image_px) if parent else cells.boxes,
+            scores=cells.scores + extra,
+            log_probs=cells.log_probs + extra,
         )
-        extra = np.where(forced, FORCED, noise).tolist()
-        regions = self._shifted(cells, image_px) if parent else [cell.region for cell in cells]
-        return [
-            Glimpse(
-                position=cell.position,
-                region=region,
-                parent=cell.parent,
-                score=cell.score + more,
-                cell_log_prob=cell.cell_log_prob + more,
-            )
-            for cell, region, more in zip(cells, regions, extra, strict=True)
-        ]
 
     def perturbed_levels(
         self, position: Position, scores: NDArray[np.float32]
@@ -105,20 +96,18 @@ class Explorer:
         self.level_noise[position] = noise
         return scores + noise
 
-    def _shifted(self, cells: Sequence[Glimpse], image_px: tuple[int, int]) -> list[Region]:
-        """The regions, each by a shift of its own, and back inside the image."""
-        regions = [cell.region for cell in cells]
-        largest = _at(self._config.jitter_px, cells[0].position.depth - 1)
+    def _shifted(self, cells: Candidates, image_px: tuple[int, int]) -> NDArray[np.int64]:
+        """(G, 4) regions, each by a shift of its own, and back inside the image."""
+        largest = _at(self._config.jitter_px, cells.position(0).depth - 1)
         if not largest:
-            return regions
-        scale = regions[0].height / self._base_px  # level-0 pixels per window pixel
-        shifts = self._rng.uniform(-largest * scale, largest * scale, (len(cells), 2))  # (G, 2)
-        return [
-            moved_inside(
-                Region(region.y + dy, region.x + dx, region.height, region.width), *image_px
-            )
-            for region, (dy, dx) in zip(regions, np.rint(shifts).astype(int).tolist(), strict=True)
-        ]
+            return cells.boxes
+        starts, sides = cells.boxes[:, :2], cells.boxes[:, 2:]  # (G, 2) each
+        scale = sides[0, 0] / self._base_px  # level-0 pixels per window pixel
+        shifts = self._rng.uniform(-largest * scale, largest * scale, starts.shape)  # (G, 2)
+        moved = starts + np.rint(shifts).astype(np.int64)
+        room = np.array(image_px) - sides  # (G, 2)
+        inside = np.where(room >= 0, np.clip(moved, 0, np.maximum(room, 0)), moved)
+        return np.concatenate([inside, sides], axis=1)
 
 
 def _at(values: Sequence[float], depth: int) -> float:

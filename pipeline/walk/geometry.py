@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from pipeline.images.region import Region
 from pipeline.images.window import LEVEL_TOLERANCE
+from pipeline.walk.axis import Axis
+from pipeline.walk.cells import Cells
 from pipeline.walk.glimpse import Glimpse, Position
-from pipeline.walk.grid import Grid, grown, moved_inside
+from pipeline.walk.grid import Grid
 
 MAX_CELLS = 10_000
 """Most candidates of one look; a grid of 7 x 7 has 2,401 cells two depths down and 117,649 three."""
@@ -57,8 +59,8 @@ class Geometry:
             steps += 1
         return steps
 
-    def cells(self, glimpse: Glimpse, steps: int = 1) -> tuple[tuple[Position, Region], ...]:
-        """Position and region of each candidate cell, row by row.
+    def cells(self, glimpse: Glimpse, steps: int = 1) -> Cells:
+        """The candidate cells of a look, row by row.
 
         Cells that would be finer than the finest look grow to it, about their centre and inside the image.
 
@@ -66,25 +68,19 @@ class Geometry:
             glimpse: a look with cells.
             steps: depths below it that the cells lie at; of those in between nothing is looked at.
         """
-        cells = self._inside(glimpse.position, glimpse.region)
-        for _ in range(1, steps):
-            cells = [
-                inner for position, region in cells for inner in self._inside(position, region)
-            ]
-        if steps > 1:  # cells of cells come block by block
-            cells.sort(key=lambda cell: cell[0])
-        return tuple(cells)
-
-    def _inside(self, position: Position, region: Region) -> list[tuple[Position, Region]]:
-        n = self.grid.num_per_side
-        depth, y, x = position
-        return [
-            (Position(depth + 1, y * n + i // n, x * n + i % n), self._no_finer(cell))
-            for i, cell in enumerate(self.grid.cells(region))
-        ]
-
-    def _no_finer(self, cell: Region) -> Region:
-        if cell.height >= self.finest_height and cell.width >= self.finest_width:
-            return cell
-        larger = grown(cell, self.finest_height, self.finest_width)
-        return moved_inside(larger, self.height, self.width)
+        region, (depth, y, x) = glimpse.region, glimpse.position
+        rows = Axis.of(region.y, region.height)
+        cols = Axis.of(region.x, region.width)
+        for _ in range(steps):
+            rows, cols = rows.divided(self.grid), cols.divided(self.grid)
+            if rows.side < self.finest_height or cols.side < self.finest_width:
+                rows = rows.grown(self.finest_height).moved_inside(self.height)
+                cols = cols.grown(self.finest_width).moved_inside(self.width)
+        finer = self.grid.num_per_side**steps
+        return Cells(
+            first=Position(depth + steps, y * finer, x * finer),
+            ys=rows.starts,
+            xs=cols.starts,
+            height=rows.side,
+            width=cols.side,
+        )

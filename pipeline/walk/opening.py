@@ -17,7 +17,7 @@ from pipeline.images.window import WindowReader
 from pipeline.manifest import ImageRecord
 from pipeline.storage.purse import Purse
 from pipeline.walk.allowance import ENDLESS, Allowance
-from pipeline.walk.candidates import CandidateRule, Exploration
+from pipeline.walk.candidate_rule import CandidateRule, Exploration
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.image_walk import ImageWalk
@@ -59,7 +59,7 @@ def open_image_walk(
         first.certain,
         combine,
         candidates=candidates,
-        open_roots=candidates.of_roots(first.open) if plan.walk.chooses_roots else (),
+        open_roots=candidates.of_roots(first.open) if plan.walk.chooses_roots else None,
         allowance=allowance,
     )
     return ImageWalk(

@@ -32,3 +32,10 @@ class ChosenRegions:
             return True
         largest = self._overlaps[min(max(depth - 1, 0), len(self._overlaps) - 1)]
         return all(region.overlap(other) <= largest for other in self._of_depth[depth])
+
+    def take(self, region: Region, depth: int) -> bool:
+        """Remember a region if it is allowed; whether it was."""
+        is_allowed = self.allows(region, depth)
+        if is_allowed:
+            self.add(region, depth)
+        return is_allowed

@@ -6,11 +6,12 @@ looks came back.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+from collections import deque
 from typing import Protocol
 
+from pipeline.walk.candidates import Candidates
 from pipeline.walk.config import WalkConfig
+from pipeline.walk.frontier import Frontier
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.overlap import ChosenRegions
 
@@ -18,8 +19,8 @@ from pipeline.walk.overlap import ChosenRegions
 class Selection(Protocol):
     """A rule, and the open cells it may choose from."""
 
-    def add(self, cells: Sequence[Glimpse]) -> None:
-        """The candidate cells of one look, row by row."""
+    def add(self, cells: Candidates) -> None:
+        """The candidate cells of one look, or the open roots of the image."""
 
     def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
         """At most `limit` looks to take next, best first, noted in `chosen`; none when the walk is over."""
@@ -42,26 +43,26 @@ class TopKPerRegion:
 
     def __init__(self, looks_per_region: tuple[int, ...]) -> None:
         self._looks_per_region = looks_per_region
-        self._open: dict[Position, list[Glimpse]] = {}
+        self._open: dict[Position, tuple[Candidates, deque[int]]] = {}
         self._quota: dict[Position, int] = {}
 
-    def add(self, cells: Sequence[Glimpse]) -> None:
+    def add(self, cells: Candidates) -> None:
         """Open the cells of one region."""
-        for cell in sorted(cells, key=lambda cell: (-cell.cell_log_prob, cell.position)):
-            parent = _parent(cell)
-            self._open.setdefault(parent, []).append(cell)
-            depth = min(parent.depth, len(self._looks_per_region) - 1)
-            self._quota[parent] = self._looks_per_region[depth]
+        parent = cells.parent
+        if parent is None:
+            raise ValueError("a candidate cell has a parent; roots are not chosen")
+        self._open[parent] = cells, deque(cells.best_first(cells.log_probs))
+        depth = min(parent.depth, len(self._looks_per_region) - 1)
+        self._quota[parent] = self._looks_per_region[depth]
 
     def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
         """The best cells of every open region, regions in the order of their position."""
         wave: list[Glimpse] = []
         for parent in sorted(self._open):
-            cells = self._open[parent]
-            while cells and self._quota[parent] > 0 and (limit is None or len(wave) < limit):
-                cell = cells.pop(0)
-                if chosen.allows(cell.region, cell.position.depth):
-                    chosen.add(cell.region, cell.position.depth)
+            cells, left = self._open[parent]
+            while left and self._quota[parent] > 0 and (limit is None or len(wave) < limit):
+                cell = cells[left.popleft()]
+                if chosen.take(cell.region, cell.position.depth):
                     self._quota[parent] -= 1
                     wave.append(cell)
         return wave
@@ -77,19 +78,20 @@ class TopKPerDepth:
 
     def __init__(self, looks_per_depth: tuple[int, ...]) -> None:
         self._looks_per_depth = looks_per_depth
-        self._open: dict[int, list[Glimpse]] = {}
+        self._open: dict[int, Frontier] = {}
         self._num_taken: dict[int, int] = {}
 
-    def add(self, cells: Sequence[Glimpse]) -> None:
+    def add(self, cells: Candidates) -> None:
         """Open the cells of one look."""
-        if cells:
-            self._open.setdefault(cells[0].position.depth, []).extend(cells)
+        if len(cells):
+            self._open.setdefault(cells.position(0).depth, Frontier()).add(cells)
 
     def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
         """The best cells of the first depth that has any left to take."""
         for depth in sorted(self._open):
             left = self._quota(depth) - self._num_taken.get(depth, 0)
-            wave = self._best(depth, left if limit is None else min(left, limit), chosen)
+            size = left if limit is None else min(left, limit)
+            wave = self._open[depth].take(size, chosen)
             self._num_taken[depth] = self._num_taken.get(depth, 0) + len(wave)
             if wave:
                 return wave
@@ -103,19 +105,6 @@ class TopKPerDepth:
     def _quota(self, depth: int) -> int:
         return self._looks_per_depth[min(depth - 1, len(self._looks_per_depth) - 1)]
 
-    def _best(self, depth: int, size: int, chosen: ChosenRegions) -> list[Glimpse]:
-        cells = sorted(self._open[depth], key=lambda cell: (-cell.score, cell.position))
-        wave: list[Glimpse] = []
-        for index, cell in enumerate(cells):
-            if len(wave) >= size:
-                self._open[depth] = cells[index:]
-                return wave
-            if chosen.allows(cell.region, depth):
-                chosen.add(cell.region, depth)
-                wave.append(cell)
-        self._open[depth] = []
-        return wave
-
 
 class BestFirst:
     """The open cells of highest score in the whole image, at any depth: one frontier, one budget.
@@ -127,29 +116,16 @@ class BestFirst:
 
     def __init__(self, wave: int) -> None:
         self._wave = wave
-        self._heap: list[tuple[float, Position, Glimpse]] = []
+        self._frontier = Frontier()
 
-    def add(self, cells: Sequence[Glimpse]) -> None:
+    def add(self, cells: Candidates) -> None:
         """Open the cells of one look."""
-        for cell in cells:
-            heapq.heappush(self._heap, (-cell.score, cell.position, cell))
+        self._frontier.add(cells)
 
     def next_wave(self, limit: int | None, chosen: ChosenRegions) -> list[Glimpse]:
         """The best open cells that do not repeat what was seen."""
         size = self._wave if limit is None else min(self._wave, limit)
-        wave: list[Glimpse] = []
-        while self._heap and len(wave) < size:
-            _, _, cell = heapq.heappop(self._heap)
-            if chosen.allows(cell.region, cell.position.depth):
-                chosen.add(cell.region, cell.position.depth)
-                wave.append(cell)
-        return wave
+        return self._frontier.take(size, chosen)
 
     def give_back(self, glimpse: Glimpse) -> None:
         """Nothing to do: the next best open cell takes the place by itself."""
-
-
-def _parent(cell: Glimpse) -> Position:
-    if cell.parent is None:
-        raise ValueError("a candidate cell has a parent; roots are not chosen")
-    return cell.parent

@@ -8,7 +8,7 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Literal, TypeAlias
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from pipeline.images.region import Region
 from pipeline.walk.allowance import ENDLESS, Allowance
-from pipeline.walk.candidates import CandidateRule
+from pipeline.walk.candidate_rule import CandidateRule
+from pipeline.walk.candidates import Candidates
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
@@ -58,7 +59,7 @@ class Traversal:
         combine: Combine,
         *,
         candidates: CandidateRule,
-        open_roots: Sequence[Glimpse] = (),
+        open_roots: Candidates | None = None,
         allowance: Allowance = ENDLESS,
     ) -> None:
         self.looks = Looks()
@@ -71,7 +72,8 @@ class Traversal:
         self._combine = combine
         self._candidates = candidates
         self._selection = selection_for(config)
-        self._selection.add(open_roots)
+        if open_roots is not None:
+            self._selection.add(open_roots)
         self._chosen = ChosenRegions(config.overlaps)
         self._wave: list[Glimpse] = []
         self._num_proposed = 0

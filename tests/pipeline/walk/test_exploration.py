@@ -10,7 +10,9 @@ from scipy.stats import chisquare
 
 from pipeline.errors import ConfigError
 from pipeline.images.region import Region
-from pipeline.walk.candidates import CandidateRule
+from pipeline.walk.candidate_rule import CandidateRule
+from pipeline.walk.candidates import Candidates
+from pipeline.walk.cells import Cells
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import FORCED, ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Glimpse, Observation, Position
@@ -27,18 +29,20 @@ ROOT = Glimpse(
 )
 
 
-def cells_of(log_probs: list[float], *, depth: int = 1) -> list[Glimpse]:
+def cells_of(log_probs: list[float], *, depth: int = 1) -> Candidates:
     """Cells side by side with these log-probabilities."""
-    return [
-        Glimpse(
-            position=Position(depth, 0, index),
-            region=Region(200 * depth, 100 + 96 * index, 96, 96),
-            parent=ROOT.position,
-            score=value,
-            cell_log_prob=value,
-        )
-        for index, value in enumerate(log_probs)
-    ]
+    return Candidates.of(
+        [
+            Glimpse(
+                position=Position(depth, 0, index),
+                region=Region(200 * depth, 100 + 96 * index, 96, 96),
+                parent=ROOT.position,
+                score=value,
+                cell_log_prob=value,
+            )
+            for index, value in enumerate(log_probs)
+        ]
+    )
 
 
 class TestGumbel:
@@ -59,7 +63,9 @@ class TestGumbel:
         """The paper's training explores by nothing but its own top-k."""
         cells = cells_of([-1.0, -2.0])
 
-        assert Explorer(ExplorationConfig(), seed=[0], base_px=96)(ROOT, cells, IMAGE_PX) == cells
+        explored = Explorer(ExplorationConfig(), seed=[0], base_px=96)(ROOT, cells, IMAGE_PX)
+
+        assert list(explored) == list(cells)
 
 
 class TestForcedCells:
@@ -104,7 +110,9 @@ class TestJitter:
         ]
         shifts = set()
         for seed in range(300):
-            explored = Explorer(config, seed=[seed], base_px=96)(ROOT, cells, IMAGE_PX)
+            explored = Explorer(config, seed=[seed], base_px=96)(
+                ROOT, Candidates.of(cells), IMAGE_PX
+            )
             for cell, before in zip(explored, cells, strict=True):
                 region = cell.region
                 assert abs(region.y - before.region.y) <= 8
@@ -119,7 +127,7 @@ class TestJitter:
         """Noise, chance and shifts come from the seed alone."""
         config = ExplorationConfig(gumbel_scale=0.3, random_cells=(1.0,), jitter_px=(5.0,))
         one, two, other = (
-            Explorer(config, seed=[7, seed], base_px=96)(ROOT, cells_of([-1.0] * 9), IMAGE_PX)
+            list(Explorer(config, seed=[7, seed], base_px=96)(ROOT, cells_of([-1.0] * 9), IMAGE_PX))
             for seed in (0, 0, 1)
         )
 
@@ -147,10 +155,8 @@ class TestProposals:
     @staticmethod
     def order(rule: CandidateRule) -> list[int]:
         """Cells of a 3 x 3 grid, best first."""
-        cells = [
-            (Position(1, i // 3, i % 3), Region(i // 3 * 320, i % 3 * 320, 320, 320))
-            for i in range(9)
-        ]
+        places = np.array([0, 320, 640])
+        cells = Cells(first=Position(1, 0, 0), ys=places, xs=places, height=320, width=320)
         seen = Observation(np.zeros(1, np.float32), np.zeros(9, np.float32))
         candidates = rule.of(ROOT, cells, seen)
         ranked = sorted(candidates, key=lambda cell: -cell.score)
@@ -187,16 +193,18 @@ class TestTopKPerDepth:
         first = rule.next_wave(None, chosen)
         rule.add(cells_of([-9.0, -4.0], depth=2))
         rule.add(
-            [
-                Glimpse(
-                    position=Position(2, 1, index),
-                    region=Region(700, 96 * index, 96, 96),
-                    parent=Position(1, 0, 2),
-                    score=score,
-                    cell_log_prob=score,
-                )
-                for index, score in enumerate([-5.0, -1.0])
-            ]
+            Candidates.of(
+                [
+                    Glimpse(
+                        position=Position(2, 1, index),
+                        region=Region(700, 96 * index, 96, 96),
+                        parent=Position(1, 0, 2),
+                        score=score,
+                        cell_log_prob=score,
+                    )
+                    for index, score in enumerate([-5.0, -1.0])
+                ]
+            )
         )
         second = rule.next_wave(None, chosen)
 

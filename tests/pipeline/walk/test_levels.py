@@ -125,10 +125,9 @@ class TestSpread:
         """SciPy's interpolation of the same places, held at the rim, says the same."""
         tree, n = geometry(grid), grid.num_per_side
         scores = np.random.default_rng(0).normal(size=n * n).astype(np.float32)
-        cells = [region for _, region in tree.cells(root())]
-        finer = [region for _, region in tree.cells(root(), 2)]
-        at = np.array([(cell.y + cell.height / 2, cell.x + cell.width / 2) for cell in finer])
-        ys = [cell.y + cell.height / 2 for cell in cells[::n]]
+        cells, finer = tree.cells(root()), tree.cells(root(), 2)
+        at = np.array([(cell.y + cell.height / 2, cell.x + cell.width / 2) for _, cell in finer])
+        ys = [cell.y + cell.height / 2 for _, cell in cells[::n]]
         oracle = RegularGridInterpolator((ys, ys), scores.reshape(n, n))
 
         found = spread_scores(scores, cells, finer)
@@ -137,7 +136,7 @@ class TestSpread:
 
     def test_on_the_same_cells_nothing_changes(self) -> None:
         """A score between nothing and nothing is itself."""
-        cells = [region for _, region in geometry().cells(root())]
+        cells = geometry().cells(root())
         scores = np.random.default_rng(1).normal(size=49).astype(np.float32)
 
         assert spread_scores(scores, cells, cells) == pytest.approx(scores, abs=1e-6)

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from pipeline.images.region import Region
+from pipeline.walk.candidates import Candidates
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.overlap import ChosenRegions
 from pipeline.walk.selection import BestFirst, TopKPerRegion
@@ -31,7 +32,7 @@ class TestTopKPerRegion:
         rng = random.Random(3)
         cells = [cell(i, 0, log_prob=rng.random()) for i in range(25)]
         rule = TopKPerRegion((3,))
-        rule.add(cells)
+        rule.add(Candidates.of(cells))
 
         chosen = rule.next_wave(None, ChosenRegions(None))
 
@@ -41,7 +42,7 @@ class TestTopKPerRegion:
         """Equal probabilities are taken row by row, whatever the order of arrival."""
         cells = [cell(i // 3, i % 3, log_prob=-1.0) for i in range(9)]
         rule = TopKPerRegion((2,))
-        rule.add(list(reversed(cells)))
+        rule.add(Candidates.of(list(reversed(cells))))
 
         assert rule.next_wave(None, ChosenRegions(None)) == cells[:2]
 
@@ -49,8 +50,8 @@ class TestTopKPerRegion:
         """Each region gives k cells of its depth, even where another region's cells are all better."""
         good, poor = Position(1, 0, 0), Position(1, 5, 5)
         rule = TopKPerRegion((3, 1))
-        rule.add([cell(i, 0, log_prob=-1.0, depth=2, parent=good) for i in range(4)])
-        rule.add([cell(i, 9, log_prob=-9.0, depth=2, parent=poor) for i in range(4)])
+        rule.add(Candidates.of([cell(i, 0, log_prob=-1.0, depth=2, parent=good) for i in range(4)]))
+        rule.add(Candidates.of([cell(i, 9, log_prob=-9.0, depth=2, parent=poor) for i in range(4)]))
 
         wave = rule.next_wave(None, ChosenRegions(None))
 
@@ -69,8 +70,8 @@ class TestTopKPerRegion:
         )
         other = cell(0, 4, log_prob=-0.5, depth=2, parent=b)
         rule = TopKPerRegion((1,))
-        rule.add([shared])
-        rule.add([twin, other])
+        rule.add(Candidates.of([shared]))
+        rule.add(Candidates.of([twin, other]))
 
         assert rule.next_wave(None, ChosenRegions(None)) == [shared, other]
 
@@ -78,7 +79,7 @@ class TestTopKPerRegion:
         """After a failure the same region proposes one more cell, and only one."""
         cells = [cell(0, i, log_prob=-float(i)) for i in range(4)]
         rule, chosen = TopKPerRegion((1,)), ChosenRegions(None)
-        rule.add(cells)
+        rule.add(Candidates.of(cells))
         [first] = rule.next_wave(None, chosen)
         rule.give_back(first)
 
@@ -89,7 +90,7 @@ class TestTopKPerRegion:
     def test_never_more_than_the_limit(self, limit: int) -> None:
         """A wave is never larger than what is left of the budget."""
         rule = TopKPerRegion((3,))
-        rule.add([cell(0, i, log_prob=-float(i)) for i in range(5)])
+        rule.add(Candidates.of([cell(0, i, log_prob=-float(i)) for i in range(5)]))
 
         assert len(rule.next_wave(limit, ChosenRegions(None))) == limit
 
@@ -101,7 +102,7 @@ class TestBestFirst:
         rule, chosen, open_cells = BestFirst(1), ChosenRegions(None), []
         for step in range(20):
             fresh = [cell(step, i, log_prob=rng.random()) for i in range(4)]
-            rule.add(fresh)
+            rule.add(Candidates.of(fresh))
             open_cells += fresh
             [taken] = rule.next_wave(None, chosen)
 
@@ -119,6 +120,6 @@ class TestBestFirst:
         )
         best, far = cell(0, 0, log_prob=-0.5), cell(0, 3, log_prob=-2.0)
         rule, chosen = BestFirst(3), ChosenRegions((0.45,))
-        rule.add([best, near, far])
+        rule.add(Candidates.of([best, near, far]))
 
         assert rule.next_wave(None, chosen) == [best, far]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.images.region import Region
-from pipeline.walk.candidates import CandidateRule
+from pipeline.walk.candidate_rule import CandidateRule
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation

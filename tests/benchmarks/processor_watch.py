@@ -1,7 +1,7 @@
 """What the workers of a run do with their time, looked at while it runs.
 
 A worker that waits for a processor which another process has is not idle: `/proc/PID/task/*/schedstat` says how long
-each thread ran, and how long it wanted to.
+each thread waited for one. How long they ran is asked of the process, whose threads come and go.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class Sample:
     at_s: float
     """`time.perf_counter()`."""
     used_s: float
-    """Processor seconds of its threads so far."""
-    wanted_s: float
-    """The same, and the seconds that they waited for one."""
+    """Processor seconds of all threads that it ever had."""
+    waited_s: float
+    """Seconds that its threads of now have waited for a processor."""
 
 
 class ProcessorWatch:
@@ -58,7 +58,7 @@ class ProcessorWatch:
     def idle_share(self, from_s: float, to_s: float, count: int) -> float:
         """Share (0 to 1) of the time between two in which `count` workers had no thread that ran or wanted to."""
         busy = (
-            min(b.at_s - a.at_s, max(0.0, b.wanted_s - a.wanted_s))
+            min(b.at_s - a.at_s, b.used_s - a.used_s + max(0.0, b.waited_s - a.waited_s))
             for a, b in self._steps(from_s, to_s)
         )
         return 1 - sum(busy) / ((to_s - from_s) * count)
@@ -73,14 +73,13 @@ class ProcessorWatch:
         me = psutil.Process()
         while not self._is_over.wait(INTERVAL_S):
             for worker in worker_processes(me):
-                with contextlib.suppress(OSError):
-                    self.samples[worker.pid].append(_sample(worker.pid))
+                with contextlib.suppress(psutil.Error, OSError):  # it has just ended
+                    self.samples[worker.pid].append(_sample(worker))
 
 
-def _sample(pid: int) -> Sample:
-    used, waited = 0, 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
+def _sample(worker: psutil.Process) -> Sample:
+    times, waited_ns = worker.cpu_times(), 0
+    for task in Path(f"/proc/{worker.pid}/task").iterdir():
         with contextlib.suppress(OSError):  # a thread that has just ended
-            ran_ns, waited_ns, _ = (task / "schedstat").read_text().split()
-            used, waited = used + int(ran_ns), waited + int(waited_ns)
-    return Sample(time.perf_counter(), used / 1e9, (used + waited) / 1e9)
+            waited_ns += int((task / "schedstat").read_text().split()[1])
+    return Sample(time.perf_counter(), times.user + times.system, waited_ns / 1e9)

@@ -18,6 +18,9 @@ class Candidates(Sequence[Glimpse]):
     """Those of one look, or all open roots of an image.
 
     Held as columns: a look has 49 of them, few are ever chosen, and only those become a `Glimpse`.
+
+    Raises:
+        ValueError: where the columns are not of one length: a network scored other cells than there are.
     """
 
     parent: Position | None
@@ -30,6 +33,11 @@ class Candidates(Sequence[Glimpse]):
     """(G,) what cells of different looks are compared by."""
     log_probs: NDArray[np.float64]
     """(G,) what cells of one look are compared by."""
+
+    def __post_init__(self) -> None:
+        lengths = [len(one) for one in (self.positions, self.boxes, self.scores, self.log_probs)]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"{lengths[0]} cells, {lengths[2]} scores, {lengths[3]} probabilities")
 
     @staticmethod
     def of(glimpses: Sequence[Glimpse]) -> Candidates:

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.images.region import Region
+from pipeline.walk.candidate_rule import CandidateRule
 from pipeline.walk.candidates import Candidates
 from pipeline.walk.frontier import Frontier
 from pipeline.walk.geometry import Geometry
-from pipeline.walk.glimpse import Glimpse, Position
+from pipeline.walk.glimpse import Glimpse, Observation, Position
 from pipeline.walk.grid import Grid, grown, moved_inside
 from pipeline.walk.overlap import ChosenRegions
 
@@ -70,6 +71,17 @@ class TestCandidates:
         assert found[2:5] == tuple(cells[2:5])
         assert found[-1] == cells[-1]
         assert len(Candidates.of([])) == 0
+
+    def test_scores_of_other_cells_are_refused(self) -> None:
+        """A network that scores 4 cells of a look that has 9 is not taken at its word."""
+        tree = Geometry(
+            height=900, width=900, finest_height=9, finest_width=9, grid=Grid(3, 0.5), depths=None
+        )
+        root = glimpse(Position(0, 0, 0), Region(0, 0, 900, 900))
+        seen = Observation(np.zeros(1, np.float32), np.zeros(4, np.float32))
+
+        with pytest.raises(ValueError, match="9 cells, 4 scores"):
+            CandidateRule().opened(root, tree, seen)
 
     def test_the_largest_come_first_and_ties_go_to_the_smaller_position(self) -> None:
         """Sorting the looks themselves gives the same order."""

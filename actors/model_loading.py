@@ -9,6 +9,7 @@ from actors.gpu_memory import fitting_batch_size
 from actors.model_directory import WEIGHTS, ModelDirectory
 from actors.model_runner import ModelRunner
 from models.build import assemble
+from models.folding import fold_norms
 from models.tnet import TNet
 from models.weights import load_weights
 from pipeline.images.input_spec import InputSpec
@@ -38,8 +39,10 @@ def load_runner(
         ModelError: if the GPU's memory does not suffice.
     """
     config, has_gpu = model.config, torch.cuda.is_available()
+    network = network_of(model).eval()
+    fold_norms(network)
     runner = ModelRunner(
-        network_of(model),
+        network,
         num_classes=len(config.class_names),
         device=torch.device("cuda" if has_gpu else "cpu"),
         batch_size=batch_size or CPU_BATCH_SIZE,

@@ -71,6 +71,8 @@ class ClassifyActor:
                 num_threads=config.num_threads,
                 gpu_share=config.gpu_share,
             )
+            if config.model.config.compiled:
+                runner.compile(config.model.config.input.window_shape)
         except (
             ModelError
         ) as error:  # told by the first call: of an actor's death Ray keeps only the text

@@ -27,8 +27,10 @@ from pipeline.walk.walk_plan import WalkPlan
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
-UNSAID: Mapping[str, Any] = {"network.levels": 1, "precision": "float32"}
+UNSAID: Mapping[str, Any] = {"network.levels": 1, "precision": "float32", "compiled": False}
 """Settings that younger versions have, and what held for runs of those that had not."""
+OF_THE_RUN = ("precision", "compiled")
+"""Settings beside `walk` and `input` that a run may change: how the network is computed."""
 SHIPPED = Path(__file__).parent.parent / "models" / "shipped"
 
 
@@ -50,6 +52,8 @@ class ModelConfig:
     """Logits are divided by it, so that confidence means what it says; 1: as trained."""
     precision: Precision = "float32"
     """What the network computes in: as everywhere; products of 10 bits on GPUs that can; or mixed with bfloat16."""
+    compiled: bool = False
+    """Whether workers compile the network first, for the machine that they are on."""
     trained: bool = False
     """False: the weights are random."""
     seed: int | None = None
@@ -118,7 +122,7 @@ class ModelDirectory:
     """What model.safetensors holds."""
 
     def with_changes(self, changes: Mapping[str, Any]) -> ModelDirectory:
-        """The same model with `walk.NAME`, `input.NAME` or `precision` set to other values.
+        """The same model with `walk.NAME`, `input.NAME` or one of `OF_THE_RUN` set to other values.
 
         Raises:
             ConfigError: if a name or a value is not known.
@@ -126,12 +130,12 @@ class ModelDirectory:
         data = config_to_json(self.config)
         for name, value in changes.items():
             section, _, key = name.partition(".")
-            if name == "precision":
+            if name in OF_THE_RUN:
                 data[name] = value
                 continue
             if section not in ("walk", "input") or not key:
                 raise ConfigError(
-                    f"--set {name}: settings are called walk.NAME, input.NAME or precision"
+                    f"--set {name}: settings are called walk.NAME, input.NAME, {' or '.join(OF_THE_RUN)}"
                 )
             data[section][key] = value
         return replace(self, config=config_from_json(data))
@@ -191,5 +195,5 @@ def settings_of(model: ModelDirectory) -> dict[str, Any]:
         for section in ("input", "walk", "network")
         for key, value in data[section].items()
     }
-    whole = {key: data[key] for key in ("temperature", "precision")}
+    whole = {key: data[key] for key in ("temperature", *OF_THE_RUN)}
     return {"model.sha256": model.sha256, **whole, **sections}

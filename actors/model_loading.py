@@ -58,7 +58,7 @@ def load_runner(
 def _fill_gpu(runner: ModelRunner, spec: InputSpec, share: float) -> None:
     """Let it take as many windows at once as its share of the GPU holds."""
     torch.cuda.set_per_process_memory_fraction(min(share, 1.0), runner.device)
-    window = np.zeros((spec.num_bands, spec.base_px, spec.base_px), np.float32)
+    window = np.zeros(spec.window_shape, np.float32)
 
     def run(size: int) -> None:
         runner.batch_size = size

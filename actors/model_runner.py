@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from actors.compilation import Answers, compiled, not_compiled
 from actors.lane import Lane, num_lanes
 from actors.model_directory import Precision
 from actors.precision import allow_tf32, use
@@ -53,6 +55,7 @@ class ModelRunner:
         self._num_classes = num_classes
         self._device = device
         self._temperature = temperature
+        self._answers: Answers = self._computed
         self._model: TNet = model.eval().to(device).to(memory_format=torch.channels_last)
         if device.type == "cuda":
             allow_tf32(precision)
@@ -78,13 +81,29 @@ class ModelRunner:
         lane = self._lane(windows[0].shape)
         with lane.at_work(), use(self._precision, self._device):
             images, yxd = lane.send(windows, positions)
-            seen = self._model.look(images, yxd)
-            kept, cells, levels = lane.fetch(
-                self._model.aggregation.keep(seen.features, yxd),  # (B, R)
-                seen.cell_log_probs,  # (B, G)
-                seen.level_logits.log_softmax(dim=1),  # (B, J)
-            )
+            kept, cells, levels = lane.fetch(*self._answers(images, yxd))
         return [Observation(kept[i], cells[i], levels[i]) for i in range(len(windows))]
+
+    def _computed(self, images: Tensor, yxd: Tensor) -> tuple[Tensor, ...]:
+        """(B, C, base, base) and (B, 3) to (B, R) kept, (B, G) cells and (B, J) levels."""
+        seen = self._model.look(images, yxd)
+        kept = self._model.aggregation.keep(seen.features, yxd)
+        return kept, seen.cell_log_probs, seen.level_logits.log_softmax(dim=1)
+
+    def compile(self, shape: tuple[int, int, int]) -> None:
+        """Compile the network for windows of this shape, (C, base, base); looks wait for it.
+
+        Raises:
+            ModelError: if this machine cannot.
+        """
+        self._answers = compiled(self._computed, self._device)
+        window = np.zeros(shape, np.float32)
+        try:
+            # In a thread, as all looks are: a lane says how many processors the code is for.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(self.look, [window], [Position(0, 0, 0)]).result()
+        except Exception as error:
+            raise not_compiled(error) from error
 
     @torch.inference_mode()
     def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:

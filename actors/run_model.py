@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from actors.model_directory import ModelDirectory, open_model
+from actors.model_directory import OF_THE_RUN, ModelDirectory, open_model
 from pipeline.errors import ConfigError, UsageError
 from pipeline.records.finished_run import FinishedRun
 
-_SECTIONS = ("walk.", "input.", "precision")
+_SECTIONS = ("walk.", "input.", *OF_THE_RUN)
 
 
 def model_of_run(run: FinishedRun, place: str | None = None) -> ModelDirectory:

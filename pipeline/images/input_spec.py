@@ -54,6 +54,11 @@ class InputSpec:
             return {"rgb": 3, "luminance": 1}[self.bands]
         return len(self.bands)
 
+    @property
+    def window_shape(self) -> tuple[int, int, int]:
+        """(C, base, base) of a window."""
+        return self.num_bands, self.base_px, self.base_px
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandFit:

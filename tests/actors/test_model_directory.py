@@ -101,7 +101,7 @@ class TestChanges:
         model = open_model("digits")
         with pytest.raises(ConfigError, match=r"is 'walk\.budget' meant"):
             model.with_changes({"walk.bugdet": 3})
-        with pytest.raises(ConfigError, match=r"walk\.NAME, input\.NAME or precision"):
+        with pytest.raises(ConfigError, match=r"walk\.NAME, input\.NAME, precision or compiled"):
             model.with_changes({"class_names": ["a", "b"]})
         with pytest.raises(ConfigError, match=r"precision is 'half'.*'bfloat16'"):
             model.with_changes({"precision": "half"})

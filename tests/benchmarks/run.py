@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.benchmarks import attention, commands, driver, engine, ingest, memory, reading, waste
+from tests.benchmarks import (
+    attention,
+    commands,
+    compilation,
+    driver,
+    engine,
+    ingest,
+    memory,
+    reading,
+    waste,
+)
 from tests.benchmarks.figure import table
 
 ALL = {
     "attention": attention.figures,
     "engine": engine.figures,
+    "compilation": compilation.figures,
     "commands": commands.figures,
     "memory": memory.figures,
     "reading": reading.figures,
@@ -21,7 +32,7 @@ ALL = {
 
 
 def main() -> None:
-    """`python -m tests.benchmarks.run [attention] [engine] [commands] [memory] [reading] [ingest] [waste] [driver]`."""
+    """`python -m tests.benchmarks.run [NAME ...]`, of the names above."""
     names = sys.argv[1:] or list(ALL)
     print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
     print(table([figure for name in names for figure in ALL[name]()]))

@@ -8,6 +8,7 @@ Prints a table for BENCHMARKS.md. On a CPU it runs, too, with less to say.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import subprocess
 import time
@@ -23,6 +24,8 @@ from actors.model_runner import ModelRunner
 from actors.precision import allow_tf32, use
 from models.architecture import ARCHITECTURES
 from models.build import build_model
+from models.errors import ModelError
+from models.folding import fold_norms
 from models.tnet import TNet
 from pipeline.walk.glimpse import Position
 from tests.benchmarks.figure import Figure, table
@@ -80,16 +83,45 @@ class Bench:
             allow_tf32(precision)
             yield self._runner(pair.tnet, precision)
             yield self._against_baseline(pair, precision)
+            with contextlib.suppress(ModelError):  # where there is no compiler
+                yield self._compiled(pair.tnet, precision)
 
     def _runner(self, name: str, precision: Precision) -> Figure:
         """From arrays in memory to observations, by as many lanes as there are, of the network alone."""
         model = self._network(name)
+        runner = self._runner_of(model, precision)
         side = ARCHITECTURES[name].base_px
         images = self._images(side)
         yxd = torch.zeros((self.batch, 3), dtype=torch.int64, device=self.device)
         with torch.inference_mode(), use(precision, self.device):
             own = self.batch * self._rate(lambda: model.look(images, yxd))
-        runner = ModelRunner(
+        rate, busy = self._rate_of_lanes(runner, side)
+        return Figure(
+            what=f"{name}, {precision}, batch {self.batch}: looks through the runner, of the network alone",
+            value=f"{rate / own:.2f}",
+            wanted="-",
+            detail=f"{rate:,.0f} looks/s against {own:,.0f}; GPU busy {busy}",
+        )
+
+    def _compiled(self, name: str, precision: Precision) -> Figure:
+        """The runner after `--compile`, of itself before."""
+        side = ARCHITECTURES[name].base_px
+        runner = self._runner_of(self._network(name), precision)
+        before, _ = self._rate_of_lanes(runner, side)
+        started = time.perf_counter()
+        runner.compile((3, side, side))
+        compiling_s = time.perf_counter() - started
+        after, busy = self._rate_of_lanes(runner, side)
+        return Figure(
+            what=f"{name}, {precision}, batch {self.batch}: looks through the runner compiled, of those as built",
+            value=f"{after / before:.2f}x",
+            wanted="-",
+            detail=f"{after:,.0f} looks/s against {before:,.0f}; compiling {compiling_s:.0f} s; GPU busy {busy}",
+        )
+
+    def _runner_of(self, model: TNet, precision: Precision) -> ModelRunner:
+        fold_norms(model)
+        return ModelRunner(
             model,
             num_classes=10,
             device=self.device,
@@ -97,6 +129,9 @@ class Bench:
             num_threads=2,
             precision=precision,
         )
+
+    def _rate_of_lanes(self, runner: ModelRunner, side: int) -> tuple[float, str]:
+        """Looks a second from arrays in memory, by as many lanes as there are, and how busy the GPU was."""
         windows = list(np.random.default_rng(0).random((self.batch, 3, side, side), np.float32))
         places = [Position(0, 0, 0)] * self.batch
         runner.look(windows, places)
@@ -108,13 +143,7 @@ class Bench:
                 done += sum(len(call.result()) for call in calls)
             rate = done / (time.perf_counter() - started)
         seen = [share for share in busy if share is not None]
-        return Figure(
-            what=f"{name}, {precision}, batch {self.batch}: looks through the runner, of the network alone",
-            value=f"{rate / own:.2f}",
-            wanted="-",
-            detail=f"{rate:,.0f} looks/s against {own:,.0f}; GPU busy "
-            + (f"{np.mean(seen):.0f} %" if seen else "not known"),
-        )
+        return rate, f"{np.mean(seen):.0f} %" if seen else "not known"
 
     def _against_baseline(self, pair: Pair, precision: Precision) -> Figure:
         """Time and memory of an image's looks, wave after wave, against the whole image at once."""

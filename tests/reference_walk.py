@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, conclude
+from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import LookModel, walk
 from pipeline.walk.walk_plan import WalkPlan
 
 
-def reference(record: ImageRecord, plan: WalkPlan, model: LookModel) -> ImageResult:
-    """One image."""
+@contextlib.contextmanager
+def walked(record: ImageRecord, plan: WalkPlan, model: LookModel) -> Iterator[ImageWalk]:
+    """One image, walked to its end; closed afterwards."""
     image = open_image_walk(
         record,
         plan,
@@ -25,9 +28,14 @@ def reference(record: ImageRecord, plan: WalkPlan, model: LookModel) -> ImageRes
         score_roots=model.score_roots,
     )
     walk(image, model)
-    result = conclude(image, model, time.perf_counter())
+    yield image
     image.close()
-    return result
+
+
+def reference(record: ImageRecord, plan: WalkPlan, model: LookModel) -> ImageResult:
+    """What one image comes to."""
+    with walked(record, plan, model) as image:
+        return conclude(image, model, time.perf_counter())
 
 
 def walked_alike(

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.result import conclude
 from pipeline.records.run import Run, write_run
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.glimpse import Glimpse
-from pipeline.walk.opening import open_image_walk
-from pipeline.walk.walk import LookModel, walk
+from pipeline.walk.walk import LookModel
 from pipeline.walk.walk_plan import WalkPlan
+from tests.reference_walk import walked
 
 
 def write_walked_run(
@@ -35,17 +34,9 @@ def write_walked_run(
     output.prepare()
     glimpses = {}
     for record in records:
-        image = open_image_walk(
-            record,
-            plan,
-            combine=model.combine,
-            cache=TileCache(2**24),
-            score_roots=model.score_roots,
-        )
-        walk(image, model)
-        output.commit(conclude(image, model, time.perf_counter()))
-        glimpses[record.sample_id] = [look.glimpse for look in image.traversal.looks]
-        image.close()
+        with walked(record, plan, model) as image:
+            output.commit(conclude(image, model, time.perf_counter()))
+            glimpses[record.sample_id] = [look.glimpse for look in image.traversal.looks]
     run = Run(
         settings=settings,
         arguments=("foveate", "classify"),

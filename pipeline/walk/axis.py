@@ -36,6 +36,12 @@ class Axis:
 
     def moved_inside(self, limit: int) -> Axis:
         """Shifted into the first `limit` pixels, if they fit."""
-        if self.side > limit:
-            return self
-        return Axis(np.clip(self.starts, 0, limit - self.side), self.side)
+        return Axis(starts_inside(self.starts, self.side, limit), self.side)
+
+
+def starts_inside(
+    starts: NDArray[np.int64], sides: NDArray[np.int64] | int, limits: NDArray[np.int64] | int
+) -> NDArray[np.int64]:
+    """First pixels of spans of `sides`, shifted into the first `limits` pixels where they fit; all broadcast."""
+    room = np.asarray(limits - sides)
+    return np.where(room >= 0, np.clip(starts, 0, np.maximum(room, 0)), starts)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from pipeline.walk.axis import starts_inside
 from pipeline.walk.candidates import Candidates
 from pipeline.walk.glimpse import Glimpse, Position
 
@@ -105,9 +106,7 @@ class Explorer:
         scale = sides[0, 0] / self._base_px  # level-0 pixels per window pixel
         shifts = self._rng.uniform(-largest * scale, largest * scale, starts.shape)  # (G, 2)
         moved = starts + np.rint(shifts).astype(np.int64)
-        room = np.array(image_px) - sides  # (G, 2)
-        inside = np.where(room >= 0, np.clip(moved, 0, np.maximum(room, 0)), moved)
-        return np.concatenate([inside, sides], axis=1)
+        return np.concatenate([starts_inside(moved, sides, np.array(image_px)), sides], axis=1)
 
 
 def _at(values: Sequence[float], depth: int) -> float:

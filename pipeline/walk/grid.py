@@ -19,19 +19,11 @@ class Grid:
     cell_fraction: float
     """Side of a cell as a fraction of its parent's side, above 0 and at most 1."""
 
-    @property
-    def num_cells(self) -> int:
-        """G = n * n."""
-        return self.num_per_side**2
-
-    def cells(self, parent: Region) -> tuple[Region, ...]:
-        """The G cells of a region, row by row. Outer cells may stick out by a few pixels."""
-        height, ys = self.spread(parent.height)
-        width, xs = self.spread(parent.width)
-        return tuple(Region(parent.y + y, parent.x + x, height, width) for y in ys for x in xs)
-
     def spread(self, side: int) -> tuple[int, tuple[int, ...]]:
-        """Side of a cell, and the first pixel of each, along one axis of a region of `side` pixels."""
+        """Side of a cell, and the first pixel of each, along one axis of a region of `side` pixels.
+
+        Outer cells may stick out by a few pixels.
+        """
         cell = max(1, int(side * self.cell_fraction + 0.5))
         if self.num_per_side == 1:
             return cell, ((side - cell) // 2,)

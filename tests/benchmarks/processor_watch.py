@@ -1,7 +1,8 @@
 """What the workers of a run do with their time, looked at while it runs.
 
-A worker that waits for a processor which another process has is not idle: `/proc/PID/task/*/schedstat` says how long
-each thread waited for one. How long they ran is asked of the process, whose threads come and go.
+A worker is idle when none of its threads runs or could run: one that waits for a processor which another process has
+is not. `/proc/PID/task/*/stat` says so of the moment it is read, so it is read often; what a worker used is asked of
+the process, whose threads come and go.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import psutil
 
 from tests.worker_processes import worker_processes
 
-INTERVAL_S = 0.5
+INTERVAL_S = 0.1
+LOOK_AROUND_S = 1.0
+"""How often new workers are looked for; it takes longer than looking at those that are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class Sample:
     """`time.perf_counter()`."""
     used_s: float
     """Processor seconds of all threads that it ever had."""
-    waited_s: float
-    """Seconds that its threads of now have waited for a processor."""
+    is_busy: bool
+    """Whether a thread ran, or waited for nothing but a processor."""
 
 
 class ProcessorWatch:
@@ -56,12 +59,9 @@ class ProcessorWatch:
         return sum(b.used_s - a.used_s for a, b in self._steps(from_s, to_s))
 
     def idle_share(self, from_s: float, to_s: float, count: int) -> float:
-        """Share (0 to 1) of the time between two in which `count` workers had no thread that ran or wanted to."""
-        busy = (
-            min(b.at_s - a.at_s, b.used_s - a.used_s + max(0.0, b.waited_s - a.waited_s))
-            for a, b in self._steps(from_s, to_s)
-        )
-        return 1 - sum(busy) / ((to_s - from_s) * count)
+        """Share (0 to 1) of the time between two in which `count` workers had no thread that ran or could run."""
+        busy_s = sum(b.at_s - a.at_s for a, b in self._steps(from_s, to_s) if b.is_busy)
+        return 1 - busy_s / ((to_s - from_s) * count)
 
     def _steps(self, from_s: float, to_s: float) -> Iterator[tuple[Sample, Sample]]:
         """Pairs of looks at one worker, one after the other; of a worker that is gone there are no more."""
@@ -70,16 +70,23 @@ class ProcessorWatch:
             yield from pairwise(within)
 
     def _watch(self) -> None:
-        me = psutil.Process()
+        me, workers, looked_s = psutil.Process(), list[psutil.Process](), 0.0
         while not self._is_over.wait(INTERVAL_S):
-            for worker in worker_processes(me):
+            if time.perf_counter() - looked_s > LOOK_AROUND_S:
+                workers, looked_s = list(worker_processes(me)), time.perf_counter()
+            for worker in workers:
                 with contextlib.suppress(psutil.Error, OSError):  # it has just ended
                     self.samples[worker.pid].append(_sample(worker))
 
 
 def _sample(worker: psutil.Process) -> Sample:
-    times, waited_ns = worker.cpu_times(), 0
-    for task in Path(f"/proc/{worker.pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            waited_ns += int((task / "schedstat").read_text().split()[1])
-    return Sample(time.perf_counter(), times.user + times.system, waited_ns / 1e9)
+    times = worker.cpu_times()
+    states = (_state(task) for task in Path(f"/proc/{worker.pid}/task").iterdir())
+    return Sample(time.perf_counter(), times.user + times.system, is_busy="R" in states)
+
+
+def _state(task: Path) -> str:
+    """A letter: R runs or could; empty for a thread that has just ended."""
+    with contextlib.suppress(OSError):
+        return (task / "stat").read_text().rpartition(") ")[2][:1]
+    return ""

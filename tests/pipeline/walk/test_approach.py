@@ -13,6 +13,7 @@ from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.grid import Grid
 from pipeline.walk.roots import plan_roots
+from tests.pipeline.walk.grid_cells import grid_cells
 
 SIDE = 4096
 
@@ -48,7 +49,7 @@ class TestApproach:
 
             assert len(way.looks) == (3 if kind == "image" else 2)
             for look in way.looks:
-                cells = Grid(7, 0.25).cells(look.region)
+                cells = grid_cells(Grid(7, 0.25), look.region)
                 centres = np.array([[c.y + c.height / 2, c.x + c.width / 2] for c in cells])
                 away = np.abs(centres - [y + 20, x + 20]).sum(axis=1)
                 assert away[look.cell] == away.min()

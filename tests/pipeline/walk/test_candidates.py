@@ -15,6 +15,7 @@ from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position
 from pipeline.walk.grid import Grid, grown, moved_inside
 from pipeline.walk.overlap import ChosenRegions
+from tests.pipeline.walk.grid_cells import grid_cells
 
 
 def glimpse(position: Position, region: Region, score: float = 0.0) -> Glimpse:
@@ -41,7 +42,7 @@ class TestCells:
             height=700, width=600, finest_height=48, finest_width=32, grid=grid, depths=None
         )
         expected = []
-        for index, cell in enumerate(grid.cells(Region(y, x, height, width))):
+        for index, cell in enumerate(grid_cells(grid, Region(y, x, height, width))):
             is_fine = cell.height < 48 or cell.width < 32
             row, col = divmod(index, grid.num_per_side)
             position = Position(3, 5 * grid.num_per_side + row, 6 * grid.num_per_side + col)

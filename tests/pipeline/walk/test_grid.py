@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from pipeline.images.region import Region
 from pipeline.walk.grid import Grid, grown, moved_inside
+from tests.pipeline.walk.grid_cells import grid_cells
 
 
 class TestGrid:
     def test_imagenet_cells_are_the_papers(self) -> None:
         """224 px, 5 x 5, 34.375 %: cells of 77 px, stride 37, one pixel of padding at the top left."""
-        cells = Grid(5, 0.34375).cells(Region(0, 0, 224, 224))
+        cells = grid_cells(Grid(5, 0.34375), Region(0, 0, 224, 224))
 
         assert [cell.y for cell in cells[::5]] == [-1, 36, 73, 110, 147]
         assert [cell.x for cell in cells[:5]] == [-1, 36, 73, 110, 147]
@@ -21,8 +22,8 @@ class TestGrid:
     def test_fmow_cells_are_the_papers(self) -> None:
         """896 px, 3 x 3, one half: crops of 448 px at stride 224, then 224 px at stride 112."""
         grid = Grid(3, 0.5)
-        level_2 = grid.cells(Region(0, 0, 896, 896))
-        level_3 = grid.cells(level_2[4])
+        level_2 = grid_cells(grid, Region(0, 0, 896, 896))
+        level_3 = grid_cells(grid, level_2[4])
 
         assert [cell.x for cell in level_2[:3]] == [0, 224, 448]
         assert [(cell.y, cell.x) for cell in level_3[:4]] == [
@@ -37,7 +38,9 @@ class TestGrid:
         """With half-overlapping 3 x 3 cells, 81 cells of the third level are 49 different regions."""
         grid = Grid(3, 0.5)
         level_3 = [
-            cell for parent in grid.cells(Region(0, 0, 896, 896)) for cell in grid.cells(parent)
+            cell
+            for parent in grid_cells(grid, Region(0, 0, 896, 896))
+            for cell in grid_cells(grid, parent)
         ]
 
         assert (len(level_3), len(set(level_3))) == (81, 49)
@@ -52,7 +55,7 @@ class TestGrid:
         self, n: int, fraction: float, height: int, width: int
     ) -> None:
         """All cells have one size, neighbours have one distance, and they stick out evenly."""
-        cells = Grid(n, fraction).cells(Region(10, 20, height, width))
+        cells = grid_cells(Grid(n, fraction), Region(10, 20, height, width))
 
         assert len(cells) == n * n
         assert len({(cell.height, cell.width) for cell in cells}) == 1

@@ -16,6 +16,7 @@ from pipeline.walk.glimpse import Glimpse, Observation
 from pipeline.walk.grid import Grid
 from pipeline.walk.roots import plan_roots
 from pipeline.walk.traversal import MAX_FAILED_LOOKS, Traversal
+from tests.pipeline.walk.grid_cells import grid_cells
 
 SIDE, BASE = 4096, 64
 
@@ -84,7 +85,7 @@ class TestTraversal:
 
         for glimpse in looks.values():
             if glimpse.parent is not None:
-                assert glimpse.region in Grid(3, 0.5).cells(looks[glimpse.parent].region)
+                assert glimpse.region in grid_cells(Grid(3, 0.5), looks[glimpse.parent].region)
 
     @pytest.mark.parametrize("config", [PAPER, FRONTIER])
     @pytest.mark.parametrize("seed", range(5))

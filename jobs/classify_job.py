@@ -14,7 +14,8 @@ from platform import python_version
 from actors.classify_actor import ActorConfig
 from actors.engine_config import EngineConfig
 from actors.model_directory import UNSAID, ModelDirectory, settings_of
-from jobs.console import OK, SOME_FAILED, err, out
+from jobs.console import OK, SOME_FAILED, counted, err, out
+from jobs.interruption import interrupted
 from jobs.passes import Passes, forget_rows, spent_of
 from jobs.progress import RunProgress
 from jobs.workers import AS_MANY_AS_FIT, WorkersAsked
@@ -88,8 +89,7 @@ def run(job: ClassifyJob) -> int:
         _classify(job, resumption)
     except KeyboardInterrupt:  # SIGTERM, too, while Ray is up
         _close(job, replace(record, status="interrupted"), resumption, started)
-        err.print("interrupted; run the same command again to go on")
-        return 130
+        return interrupted()
     tally = _close(job, replace(record, status="finished"), resumption, started)
     return SOME_FAILED if tally.by_status["failed"] else OK
 
@@ -158,6 +158,8 @@ def _classify(job: ClassifyJob, resumption: Resumption) -> None:
                 progress.add(receipt)
         return first_s or 0.0
 
+    if job.model.config.compiled:
+        err.print("note: each worker compiles the network first, for a minute or two")
     with connected(job.address):
         if job.archive_budget is None:
             classify(resumption.to_do, {}, "classify")
@@ -186,8 +188,8 @@ def _close(job: ClassifyJob, record: Run, resumption: Resumption, started: float
     job.store.put("summary.md", render_summary(finished, tally).encode())
     totals = finished.totals
     out.print(
-        f"{totals.images} images: {totals.ok} ok, {totals.degraded} degraded, "
-        f"{totals.failed} failed; {totals.looks} looks, {readable_bytes(totals.bytes_read)} read "
+        f"{counted(totals.images, 'image')}: {totals.ok} ok, {totals.degraded} degraded, "
+        f"{totals.failed} failed; {counted(totals.looks, 'look')}, {readable_bytes(totals.bytes_read)} read "
         f"of {readable_bytes(totals.full_scan_bytes)}"
     )
     if finished.archive_budget is not None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import ray
 
 from actors.workers import Workers
+from jobs.interruption import terminable
 from jobs.workers import NodeResources, WorkersAsked, plan_workers
 
 _LOCAL_RAY = {
@@ -53,30 +52,11 @@ def connected(address: str | None, *, shows_logs: bool = True) -> Iterator[None]
         ray.init(address=target, logging_level=logging.WARNING, log_to_driver=shows_logs)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
-        with _terminable():
+        # Ray's own handler prints a stack, and aborts after three seconds.
+        with terminable():
             yield
     finally:
         ray.shutdown()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM interrupts, as Ctrl-C does.
-
-    Ray's own handler prints a stack and leaves three seconds, then aborts: too little to write down what is done.
-    """
-    if threading.current_thread() is not threading.main_thread():  # nobody else may have handlers
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def workers_for(asked: WorkersAsked) -> Workers:

@@ -21,6 +21,11 @@ out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty()
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+def counted(count: int, noun: str) -> str:
+    """As `1 image` or `2 images`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Wrong use ends with one message and status 2, not with a traceback."""

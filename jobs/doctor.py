@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from actors.model_directory import ModelConfig, open_model
-from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.console import OK, SOME_FAILED, counted, err, out, run_alone, told_plainly
 from pipeline.errors import ImageError
 from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
@@ -163,7 +163,7 @@ def _show(findings: list[Finding]) -> None:
         err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
     total = sum(found.full_scan_bytes or 0 for found in findings)
     out.print(
-        f"{len(findings)} images, {len(broken)} with problems; a full scan reads "
+        f"{counted(len(findings), 'image')}, {len(broken)} with problems; a full scan reads "
         f"{total:,} bytes ({readable_bytes(total)})"
     )
 

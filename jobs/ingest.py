@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.console import OK, SOME_FAILED, counted, err, out, run_alone, told_plainly
+from jobs.interruption import interrupted
 from pipeline.errors import FoveateError, UsageError
 from pipeline.ingest.settings import DEFAULT_QUALITY, IngestSettings
 from pipeline.manifest import ImageRecord, read_images
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # they load zarr and dask, which wrong use and help must not 
     from pipeline.ingest.survey import Survey
 
 NUM_READERS = 8
-INTERRUPTED = 130
 BIG_GROWTH = 2.0
 """Results that are larger than this, as a multiple of the image, are worth a word."""
 
@@ -112,8 +112,7 @@ def ingest(
     try:
         failures += [] if dry_run else _run(surveyed, workers, address)
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on")
-        sys.exit(INTERRUPTED)
+        sys.exit(interrupted())
     _close(surveyed, failures, out_dir, is_dry=dry_run)
     sys.exit(SOME_FAILED if failures else OK)
 
@@ -228,7 +227,7 @@ def _close(
     num_failed = len(failures)
     done = to_do if is_dry else len(surveyed) - num_failed - len(states) + to_do
     out.print(
-        f"{len(surveyed)} images: {done} {verb}, {states.count('has a pyramid')} left alone, "
+        f"{counted(len(surveyed), 'image')}: {done} {verb}, {states.count('has a pyramid')} left alone, "
         f"{states.count('done')} already there, {num_failed} failed: {out_dir}",
         markup=False,
     )

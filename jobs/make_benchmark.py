@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import MofNCompleteColumn
 
-from jobs.console import err, out, told_plainly
+from jobs.console import counted, err, out, told_plainly
+from jobs.interruption import interrupted, terminable
 from jobs.progress_line import ProgressLine
 from pipeline.records.summary import readable_bytes
 
@@ -33,7 +34,6 @@ _TASKS_PER_PROCESS = 4
 """At least, so that none waits long for the last one."""
 _FEW_PIXELS = 10**8
 """So few are written before other processes are up."""
-_INTERRUPTED = 130
 
 
 class TaskName(StrEnum):
@@ -133,10 +133,10 @@ def megapixel_mnist(
             seed=seed,
         )
         try:
-            write_archive(plan, read_digits(digits), out_dir)
+            with terminable():
+                write_archive(plan, read_digits(digits), out_dir)
         except KeyboardInterrupt:
-            err.print("interrupted; run the same command again to go on")
-            sys.exit(_INTERRUPTED)
+            sys.exit(interrupted())
 
 
 class ColouredKind(StrEnum):
@@ -182,7 +182,10 @@ def coloured_digits(
         photographs = bundled_photographs() if law.kind == "mbg_like" else []
         data = make_data(plan, all_of(read_digits(digits)), Backgrounds(law, photographs))
         write_data(data, plan, out_dir)
-        out.print(f"{len(data.images)} images, {len(data.pairs)} pairs: {out_dir}", markup=False)
+        out.print(
+            f"{counted(len(data.images), 'image')}, {counted(len(data.pairs), 'pair')}: {out_dir}",
+            markup=False,
+        )
 
 
 def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> None:
@@ -201,7 +204,7 @@ def write_archive(plan: ArchivePlan, digits: DigitSplits, directory: Path) -> No
     write_tables(images, plan, directory)
     seconds = time.perf_counter() - start
     out.print(
-        f"{len(images)} images, {readable_bytes(num_bytes)} in {seconds:.0f} s "
+        f"{counted(len(images), 'image')}, {readable_bytes(num_bytes)} in {seconds:.0f} s "
         f"({len(images) / seconds:.1f} images/s): {directory / 'manifest.csv'}",
         markup=False,
     )

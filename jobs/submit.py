@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import typer
 
 from jobs.console import BROKE, OK, err, out, run_alone, told_plainly
+from jobs.interruption import INTERRUPTED
 from pipeline.errors import UsageError
 
 VERBS = ("classify", "search", "savings", "ingest", "train", "calibrate", "doctor")
 """Commands that are worth a cluster."""
 CODE = Path(__file__).parents[1]
 """What travels with the job, if it is a checkout: its `.rayignore` keeps the upload small."""
-INTERRUPTED = 130
 PATIENCE_S = 120
 """With a cluster that is up, but whose head does not take jobs yet."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.console import OK, err, out, run_alone, told_plainly
+from jobs.interruption import interrupted, terminable
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,13 +57,12 @@ def run(job: TrainingJob, *, workers: int | None, address: str | None, in_proces
         err.print("resuming")
     try:
         if in_process:
-            with TrainProgress(job.out, err):
+            with terminable(), TrainProgress(job.out, err):
                 _train_here(job)
         else:
             _train_on_ray(job, workers or job.config.workers, address)
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on")
-        return 130
+        return interrupted()
     best = best_epoch(job)
     if best is not None:
         out.print(

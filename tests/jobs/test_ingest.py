@@ -76,7 +76,7 @@ class TestIngest:
         assert " now; about " in said
         assert "--codec jpeg makes it about" in said
         assert "classify reads it where it lies without this" in said
-        assert "1 images: 1 ingested, 0 left alone, 0 already there, 0 failed" in said
+        assert "1 image: 1 ingested, 0 left alone, 0 already there, 0 failed" in said
         assert zarr.open_group(str(out / "flat.ome.zarr"), mode="r")["0"].shape == (3, 700, 700)
         assert sorted(path.name for path in out.iterdir()) == ["flat.ome.zarr"]
 
@@ -99,7 +99,7 @@ class TestIngest:
         status, said = finished("jobs.ingest", flat, "--out", out, "--dry-run")
 
         assert status == 0, said
-        assert "1 images: 1 to ingest, about" in said
+        assert "1 image: 1 to ingest, about" in said
         assert not out.exists()
 
     def test_a_bad_image_harms_no_other(self, flat: Path, tmp_path: Path) -> None:

@@ -76,6 +76,12 @@ def classify(
             "those of whom least is certain."
         ),
     ] = None,
+    retry_degraded: Annotated[
+        bool,
+        typer.Option(
+            "--retry-degraded", help="Take up images again whose tiles could not all be read."
+        ),
+    ] = False,
     in_flight: Annotated[int, typer.Option(help="Images open at once per worker.", min=1)] = 32,
     only_say: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would cost, and do nothing.")
@@ -118,6 +124,7 @@ def classify(
             batch_size=batch_size,
             places=parse_places(allow_hosts),
             archive_budget=None if archive_budget is None else parse_archive_budget(archive_budget),
+            tried_again=("failed", "degraded") if retry_degraded else ("failed",),
             address=address,
             arguments=("foveate", "classify", *sys.argv[1:])
             if sys.argv[1:2] != ["classify"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -58,6 +58,8 @@ class ClassifyJob:
     """Where images may lie."""
     archive_budget: ArchiveBudget | None = None
     """What all images together may cost; None: each has only its own budget."""
+    tried_again: Collection[str] = ("failed",)
+    """Statuses of images of an earlier run that are not finished."""
     address: str | None
     """Ray cluster, or a local one."""
     arguments: tuple[str, ...]
@@ -106,7 +108,7 @@ def _prepare(job: ClassifyJob) -> Resumption:
     if job.manifest.ignored_columns:
         err.print(f"note: columns without meaning here: {', '.join(job.manifest.ignored_columns)}")
     written = job.output.read("predictions", list(COLUMNS))
-    finished = finished_images(written)
+    finished = finished_images(written, tried_again=job.tried_again)
     resumption = plan_resumption(
         job.manifest.records,
         written["sample_id"].to_pylist(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -37,20 +37,27 @@ class Resumption:
     to_do: tuple[ImageRecord, ...]
     """Images to classify, in the order of the manifest."""
     to_drop: frozenset[str]
-    """Ids whose rows are out of date: the file changed, or it failed and is tried again."""
+    """Ids whose rows are out of date: the file changed, or they are tried again."""
     num_skipped: int
     """Images that are finished."""
 
 
-def finished_images(predictions: pa.Table) -> dict[str, FinishedImage]:
-    """The classified images of a predictions table (`COLUMNS`), by id; failed ones are not finished."""
+def finished_images(
+    predictions: pa.Table, *, tried_again: Collection[str] = ("failed",)
+) -> dict[str, FinishedImage]:
+    """The finished images of a predictions table, by id.
+
+    Args:
+        predictions: its `COLUMNS`.
+        tried_again: statuses of images that are not finished.
+    """
     return {
         row["sample_id"]: FinishedImage(
             row["image_path"],
             Fingerprint(row["source_size_bytes"], row["source_modified_ns"], row["source_etag"]),
         )
         for row in predictions.to_pylist()
-        if row["status"] != "failed"
+        if row["status"] not in tried_again
     }
 
 

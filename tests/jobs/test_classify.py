@@ -218,6 +218,23 @@ class TestClassify:
         assert after.loc["003", "height_px"] == 777
         assert not table(out, "glimpses").duplicated(["sample_id", "order"]).any()
 
+    def test_a_degraded_image_is_tried_again_when_asked(
+        self, run: tuple[Path, Path, int, str]
+    ) -> None:
+        """`--retry-degraded` takes up the torn image, too, and its one row is the same: the file still is."""
+        manifest, out, _, _ = run
+        before = pd.read_parquet(out / "predictions").set_index("sample_id")
+        model = untrained(manifest.parent / "untrained").place
+        again = ("--out", out, "--retry-degraded")
+        status, said = finished("jobs.classify", manifest, "--model", model, "--budget", 6, *again)
+        after = pd.read_parquet(out / "predictions").set_index("sample_id")
+        num_done = int((before["status"] == "ok").sum())
+
+        assert status == 3, said
+        assert f"resuming: {num_done} of 19 images are done" in said
+        columns = ["status", "label", "confidence", "error"]
+        assert (after.loc["torn.tif", columns] == before.loc["torn.tif", columns]).all()
+
 
 class TestModelThatDoesNotLoad:
     def test_is_wrong_use_and_opens_no_image(self, tmp_path: Path) -> None:

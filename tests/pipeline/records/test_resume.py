@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import ResumeError
 from pipeline.manifest import ImageRecord
-from pipeline.records.resume import FinishedImage, plan_resumption
+from pipeline.records.resume import (
+    COLUMNS,
+    FinishedImage,
+    finished_images,
+    plan_resumption,
+)
 from pipeline.records.run import refuse_other_settings
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.storage.fingerprint import Fingerprint
@@ -37,6 +43,22 @@ class TestPlanResumption:
         plan = plan_resumption(RECORDS[:1], ["a"], finished, NOW.get)
 
         assert plan.to_drop == {"a"}
+
+
+class TestFinishedImages:
+    def test_failed_images_are_not_finished_and_degraded_ones_if_asked(self) -> None:
+        """Every status counts as finished but those that are tried again."""
+        columns = {name: ["x"] * 3 for name in COLUMNS} | {
+            "sample_id": ["a", "b", "c"],
+            "status": ["ok", "degraded", "failed"],
+            "source_size_bytes": [1, 2, 3],
+            "source_modified_ns": [4, 5, 6],
+        }
+        predictions = pa.table(columns)
+
+        assert sorted(finished_images(predictions)) == ["a", "b"]
+        again = finished_images(predictions, tried_again=("failed", "degraded"))
+        assert again == {"a": FinishedImage("x", Fingerprint(1, 4, "x"))}
 
 
 class TestRefuseOtherSettings:

@@ -7,7 +7,7 @@ the size that the stored bytes claim; here no more memory is taken than a chunk 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
@@ -93,14 +93,18 @@ def direct_decoder(
     return ChunkDecoder(shape, stored_dtype, codec)
 
 
+def named(codecs: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """Codecs of a version 3 document; those without options may be bare names there."""
+    return [one if isinstance(one, Mapping) else {"name": one} for one in codecs]
+
+
 def _codec_v3(
     document: Mapping[str, Any], dtype: np.dtype[np.generic]
 ) -> tuple[str | None, np.dtype[np.generic]] | None:
     """Name of the compressor, and the samples' type with its byte order."""
-    codecs = [one if isinstance(one, Mapping) else {"name": one} for one in document["codecs"]]
+    codecs = named(document["codecs"])
     if codecs and codecs[0]["name"] == "sharding_indexed":
-        inner = codecs[0]["configuration"]["codecs"]
-        codecs = [one if isinstance(one, Mapping) else {"name": one} for one in inner]
+        codecs = named(codecs[0]["configuration"]["codecs"])
     if not 1 <= len(codecs) <= 2 or codecs[0]["name"] != "bytes":
         return None
     order = (codecs[0].get("configuration") or {}).get("endian", "little")

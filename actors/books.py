@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.attempts import Attempts
 from pipeline.records.grants import Grants
 from pipeline.records.output import Output

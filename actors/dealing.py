@@ -11,7 +11,7 @@ import stat
 from collections.abc import Sequence
 
 from pipeline.errors import ImageError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.storage.place import is_far, local_path
 
 HAND = 16

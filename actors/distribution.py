@@ -17,7 +17,7 @@ from actors.task_rows import TASK_SCHEMA, task_row
 from actors.worker_metrics import WorkerMetrics
 from actors.workers import Workers
 from models.errors import WeightsError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.walk.allowance import ENDLESS, Allowance
 
 IMAGES_PER_TASK = 2

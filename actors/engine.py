@@ -36,8 +36,8 @@ from actors.image_tasks import (
 from actors.jobs_under_way import JobsUnderWay
 from actors.model_lanes import Activity, ModelBroke, ModelLanes, Seen
 from actors.read_pools import WATCH_INTERVAL_S, ReadPools
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, failed
 from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.glimpse import Glimpse

@@ -19,9 +19,9 @@ from models.features import Features
 from models.likeness import MAX_DEPTHS, apart
 from models.tnet import TNet
 from pipeline.errors import UsageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.storage.allowed_places import AllowedPlaces
 from pipeline.walk.approach import approach
 from pipeline.walk.config import WalkConfig

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from pipeline.errors import ReadTimeoutError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.result import ImageResult
 from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.glimpse import Glimpse

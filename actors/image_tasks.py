@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from actors.image_job import ImageJob
 from pipeline.errors import AllowanceSpentError, ImageError, PutOffError, TileReadError
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, conclude
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.place import shown

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.pyramid import PixelSize
-from pipeline.manifest import ImageRecord
 from pipeline.walk.allowance import Allowance
 
 TASK_SCHEMA = pa.schema(

@@ -17,7 +17,8 @@ from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
-from pipeline.manifest import Manifest, read_images
+from pipeline.image_list import read_images
+from pipeline.manifest import Manifest
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.records.run import write_text
 from pipeline.records.store.disk_store import DiskStore

@@ -19,7 +19,7 @@ from jobs.console import err, run_alone, told_plainly
 from jobs.workers import parse_workers
 from pipeline.budget.archive_budget import parse_archive_budget
 from pipeline.errors import UsageError
-from pipeline.manifest import read_images
+from pipeline.image_list import read_images
 from pipeline.records.store.opening import store_at
 from pipeline.storage.allowed_places import parse_places
 

@@ -22,8 +22,9 @@ from jobs.workers import AS_MANY_AS_FIT, WorkersAsked
 from pipeline.budget.account import account_of
 from pipeline.budget.archive_budget import ArchiveBudget
 from pipeline.errors import StorageError, UsageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.opening import fingerprint_of
-from pipeline.manifest import ImageRecord, Manifest
+from pipeline.manifest import Manifest
 from pipeline.records.output import Output
 from pipeline.records.resume import COLUMNS, Resumption, finished_images, plan_resumption
 from pipeline.records.run import Run, Spending, refuse_other_settings, write_run

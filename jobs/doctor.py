@@ -15,11 +15,12 @@ from rich.table import Table
 from actors.model_directory import ModelConfig, open_model
 from jobs.console import OK, SOME_FAILED, counted, err, out, run_alone, told_plainly
 from pipeline.errors import ImageError
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.source import Source
-from pipeline.manifest import ImageRecord, read_images
 from pipeline.records.summary import readable_bytes
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces, parse_places
 from pipeline.walk.walk_plan import described, geometry_of

@@ -14,7 +14,7 @@ from rich.table import Table
 from actors.model_directory import ModelDirectory
 from jobs.console import OK, SOME_FAILED, err, out
 from jobs.doctor import NUM_READERS, Finding, examine
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.summary import readable_bytes
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 

@@ -18,8 +18,9 @@ import typer
 from jobs.console import OK, SOME_FAILED, counted, err, out, run_alone, told_plainly
 from jobs.interruption import interrupted
 from pipeline.errors import FoveateError, UsageError
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.ingest.settings import DEFAULT_QUALITY, IngestSettings
-from pipeline.manifest import ImageRecord, read_images
 from pipeline.records.summary import readable_bytes
 from pipeline.storage.allowed_places import parse_places
 

@@ -12,7 +12,7 @@ from pipeline.budget.archive_budget import ArchiveBudget
 from pipeline.budget.shares import Share, Standing, first_shares, next_shares
 from pipeline.budget.standings import Row, costs_of, rows_of
 from pipeline.errors import AllowanceSpentError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.grants import Grants
 from pipeline.records.output import Output
 from pipeline.records.result import failed

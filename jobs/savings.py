@@ -20,8 +20,9 @@ from jobs.savings_walks import SavingsJob, run_savings
 from jobs.workers import WorkersAsked
 from pipeline.costs.models import read_cost_models
 from pipeline.errors import UsageError
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.images.foreground import ForegroundKind
-from pipeline.manifest import ImageRecord, read_images
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.store.opening import directory_at
 from pipeline.savings.audit import sample_of

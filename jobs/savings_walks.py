@@ -13,8 +13,9 @@ from actors.model_directory import ModelDirectory
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out
 from pipeline.errors import ImageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.foreground import ForegroundKind
-from pipeline.manifest import ImageRecord, Manifest
+from pipeline.manifest import Manifest
 from pipeline.records.finished_run import open_run
 from pipeline.records.output import Output
 from pipeline.records.run import write_text

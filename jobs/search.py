@@ -22,8 +22,8 @@ from jobs.classify_job import ClassifyJob, run
 from jobs.console import out, run_alone, told_plainly
 from jobs.workers import parse_workers
 from pipeline.errors import StorageError, UsageError
+from pipeline.image_list import read_images
 from pipeline.images.region import Region
-from pipeline.manifest import read_images
 from pipeline.records.matches import MATCHES, Match, best_matches, matches_csv
 from pipeline.records.run import refuse_other_settings
 from pipeline.records.store.opening import store_at

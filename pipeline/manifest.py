@@ -1,6 +1,6 @@
-"""Which images to classify: files, globs, directories, or one manifest, as a list of rows.
+"""A table with a row per image: which to open, by what name, and what is known of them.
 
-Ids are text: leading zeros stay. A problem with the list itself is found here, before any image is opened; a
+Ids are text: leading zeros stay. A problem with the table itself is found here, before any image is opened; a
 problem with one image is not looked for here and becomes that image's row.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import glob
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 
 from pipeline.errors import ManifestError, StorageError
-from pipeline.images.near_opening import IMAGE_SUFFIXES, is_image_directory
+from pipeline.image_record import ImageRecord, stem_of
 from pipeline.images.pyramid import PixelSize
-from pipeline.storage.place import beside, is_bucket_prefix, is_far, is_url, local_path, shown
+from pipeline.storage.place import beside, is_far, is_url, local_path, shown
 from pipeline.storage.whole_object import read_whole
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -37,24 +36,6 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRecord:
-    """One image to classify."""
-
-    sample_id: str
-    """Its name in all tables; unique in a run."""
-    image_path: str
-    """Path or URL to open."""
-    label: str | None = None
-    """True class, if known; carried to the tables, never shown to the model."""
-    split: str | None = None
-    """Name of its split, if any."""
-    pixel_size: PixelSize | None = None
-    """Size of a level-0 pixel; overrides what the file says."""
-    mask_path: str | None = None
-    """Picture whose pixels above 0 are worth looking at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The images of a run, in order."""
 
@@ -64,22 +45,9 @@ class Manifest:
     """Columns that have no meaning here."""
 
 
-def read_images(arguments: Sequence[str]) -> Manifest:
-    """What the arguments of a command name: one manifest, or any mix of files, directories and globs.
-
-    Raises:
-        ManifestError: if a manifest is not usable, or nothing is found.
-    """
-    manifests = [name for name in arguments if _suffix(name) in (".csv", ".parquet")]
-    if manifests and len(arguments) > 1:
-        raise ManifestError(
-            f"{manifests[0]} is a manifest; give it alone, or give images, not both"
-        )
-    if manifests:
-        return read_manifest(manifests[0])
-    paths = [found for argument in arguments for found in _expand(argument)]
-    unique = list(dict.fromkeys(paths))
-    return Manifest(records=_named(unique))
+def is_manifest(place: str) -> bool:
+    """Whether a path or URL names a table."""
+    return _suffix(place) in (".csv", ".parquet")
 
 
 def read_manifest(place: str) -> Manifest:
@@ -159,7 +127,7 @@ def _record(
         raise ManifestError(f"{path}: row {number} has no image_path; fill it in or drop the row")
     mask = cells.get("mask_path")
     return ImageRecord(
-        sample_id=cells.get("sample_id") or _stem(cells["image_path"]),
+        sample_id=cells.get("sample_id") or stem_of(cells["image_path"]),
         image_path=_resolved(cells["image_path"], place),
         label=cells.get("label") or None,
         split=cells.get("split") or None,
@@ -195,75 +163,6 @@ def _refuse_repeats(records: Iterable[ImageRecord], path: str) -> None:
         )
 
 
-def _expand(argument: str) -> list[str]:
-    """Images that one argument names; a name that is none of them is kept, and fails as its own row."""
-    if is_url(argument):
-        return _list(argument) if is_bucket_prefix(argument) else [argument]
-    path = Path(argument)
-    if path.is_file() or (path.is_dir() and is_image_directory(path)):
-        return [argument]
-    if path.is_dir():
-        return _scan(path)
-    if glob.has_magic(argument):
-        found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path has no absolute patterns
-        if not found:
-            raise ManifestError(f"{argument}: no file matches; check the pattern (and quote it)")
-        return [name for match in found for name in _expand(match)]
-    return [argument]
-
-
-def _list(url: str) -> list[str]:
-    from pipeline.storage.listing import list_images  # not above: few need a network
-
-    try:
-        found = list(list_images(url, IMAGE_SUFFIXES))
-    except StorageError as error:
-        raise ManifestError(str(error)) from error
-    if not found:
-        raise ManifestError(
-            f"{url}: no image below it; looked for {', '.join(sorted(IMAGE_SUFFIXES))} and .zarr stores"
-        )
-    return found
-
-
-def _scan(directory: Path) -> list[str]:
-    found = [str(path) for path in _walk(directory)]
-    if not found:
-        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise ManifestError(
-            f"{directory}: no image in it or below; looked for {suffixes}, Zarr stores and DICOM slides"
-        )
-    return found
-
-
-def _walk(directory: Path) -> Iterable[Path]:
-    for path in sorted(directory.iterdir()):
-        if path.is_dir():
-            if is_image_directory(path):
-                yield path
-            else:
-                yield from _walk(path)
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
-            yield path
-
-
-def _named(paths: Sequence[str]) -> tuple[ImageRecord, ...]:
-    """Ids from file names; where two agree, from the whole paths."""
-    counts = Counter(_stem(path) for path in paths)
-    return tuple(
-        ImageRecord(
-            sample_id=_stem(path) if counts[_stem(path)] == 1 else path, image_path=_absolute(path)
-        )
-        for path in paths
-    )
-
-
-def _stem(path: str) -> str:
-    name = path.rstrip("/").rsplit("/", 1)[-1]
-    stem = name.rsplit(".", 1)[0] or name
-    return stem[: -len(".ome")] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
-
-
 def _resolved(path: str, manifest: str) -> str:
     """Of a path or URL in a manifest; relative ones lie beside it."""
     if is_url(path) or Path(path).is_absolute():
@@ -271,10 +170,6 @@ def _resolved(path: str, manifest: str) -> str:
     if is_far(manifest):
         return beside(manifest, path)
     return str((local_path(manifest).parent / path).absolute())
-
-
-def _absolute(path: str) -> str:
-    return path if "://" in path else str(Path(path).absolute())
 
 
 def _suffix(place: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, conclude
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.opening import open_image_walk

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.result import conclude
 from pipeline.records.run import Run, write_run

@@ -26,8 +26,8 @@ from actors.training.config import OptimiserConfig
 from actors.training.schedule import learning_rate, num_steps, seed_of, steps_of_epoch
 from actors.training.training_data import TrainingData
 from pipeline.benchmarks.score import Score
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.run import refuse_other_settings, write_text
 from pipeline.records.store.disk_store import DiskStore
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError, TileReadError, UsageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec, fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import union_area
 
 

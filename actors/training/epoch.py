@@ -17,7 +17,7 @@ from actors.training.scorer import NetworkScorer
 from actors.training.team import Team
 from actors.training.walks import Walks
 from models.learning.rule import LossTerms
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.walk.lockstep import Episode
 
 TERMS = ("total", "sequence", "per_feature", "location", "accuracy", "single_accuracy")

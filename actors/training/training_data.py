@@ -8,7 +8,8 @@ from pathlib import Path
 
 from actors.training.config import DataConfig
 from pipeline.errors import ManifestError
-from pipeline.manifest import ImageRecord, read_manifest
+from pipeline.image_record import ImageRecord
+from pipeline.manifest import read_manifest
 
 _SHOWN = 5
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from actors.training.config import Stage
 from actors.training.scorer import BlobScorer
 from pipeline.errors import ImageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.augmentation import draw_augmentation
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.walk.exploration import Explorer
 from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together

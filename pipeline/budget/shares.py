@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.budget.archive_budget import Unit
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.walk.allowance import Allowance
 
 FIRST_SHARE = 0.5

@@ -17,7 +17,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 
 from pipeline.errors import ImageError, StorageError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.image_name import image_name
 from pipeline.records.store.run_store import RunStore
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.errors import PutOffError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.image_name import image_name
 from pipeline.records.store.run_store import RunStore
 from pipeline.walk.allowance import Allowance

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import AllowanceSpentError, ImageError, PutOffError
+from pipeline.image_record import ImageRecord
 from pipeline.images.pyramid import Pyramid
-from pipeline.manifest import ImageRecord
 from pipeline.records.glimpse_rows import GlimpseRow, GlimpseRows
 from pipeline.records.ledger import LevelCost, header_cost, level_costs
 from pipeline.records.running_cost import RunningCost

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.storage.fingerprint import Fingerprint
 
 COLUMNS = (

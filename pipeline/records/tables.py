@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.pyramid import Pyramid
-from pipeline.manifest import ImageRecord
 from pipeline.records.glimpse_rows import GlimpseRow
 from pipeline.records.ledger import LevelCost
 from pipeline.records.result import Failure, ImageResult, Prediction

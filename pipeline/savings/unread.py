@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.foreground import Foreground, ForegroundKind, find_foreground, read_mask
 from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
@@ -16,7 +17,6 @@ from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_lookup import tile_region
 from pipeline.images.tile_reader import TileReader
-from pipeline.manifest import ImageRecord
 from pipeline.savings.measure import Measure
 from pipeline.savings.walked import WorkPerLook
 from pipeline.walk.roots import full_scan

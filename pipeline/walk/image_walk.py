@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import Window, WindowPlan, WindowReader, level_for, plan_window
-from pipeline.manifest import ImageRecord
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.root_scan import RootScan
 from pipeline.walk.traversal import Traversal

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ImageError, TileReadError
+from pipeline.image_record import ImageRecord
 from pipeline.images.augmentation import NO_AUGMENTATION, Augmentation
-from pipeline.manifest import ImageRecord
 from pipeline.storage.acquisition import Acquisition
 from pipeline.walk.exploration import Explorer
 from pipeline.walk.glimpse import Glimpse, Observation, Position

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import ImageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.foreground import find_foreground, read_mask
 from pipeline.images.input_spec import fit_bands
 from pipeline.images.opening import open_source
@@ -14,7 +15,6 @@ from pipeline.images.pyramid import Pyramid
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.manifest import ImageRecord
 from pipeline.storage.purse import Purse
 from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.candidate_rule import CandidateRule, Exploration

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ImageMismatchError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec, finest_side
 from pipeline.images.pyramid import Pyramid
-from pipeline.manifest import ImageRecord
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.geometry import Geometry

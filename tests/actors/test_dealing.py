@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from actors.dealing import HAND, calls_ahead, dealt
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 
 
 def archive(directory: Path, sizes: list[int]) -> list[ImageRecord]:

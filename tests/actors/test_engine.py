@@ -19,10 +19,10 @@ from actors.model_directory import ModelDirectory, open_model
 from actors.model_loading import load_runner
 from actors.model_runner import ModelRunner
 from pipeline.errors import TileReadError
+from pipeline.image_record import ImageRecord
 from pipeline.images.opening import open_source
 from pipeline.images.tiff.source import TiffSource
 from pipeline.images.tile import TileAnswer, TileKey
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.image_walk import ImageWalk

@@ -18,9 +18,10 @@ from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw
 from pipeline.errors import ImageError, UsageError
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord, read_images
 from pipeline.storage.allowed_places import EVERYWHERE
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk

@@ -21,12 +21,12 @@ from jobs.new_model import write_model
 from pipeline.errors import UsageError
 from pipeline.evidence.layer import ImageExplanation, Layer
 from pipeline.evidence.methods import METHODS, parse_methods
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec, fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.manifest import ImageRecord
 from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
 from pipeline.walk.config import WalkConfig
 from tests.image_files import halves, slide, write_pyramid_tiff

@@ -12,7 +12,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from actors.model_loading import load_runner
 from pipeline.errors import ImageError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.result import Failure, ImageResult, Prediction
 from pipeline.walk.allowance import Allowance
 from tests.image_files import slide

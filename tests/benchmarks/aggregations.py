@@ -27,8 +27,9 @@ from actors.model_runner import ModelRunner
 from models.aggregation import Aggregation
 from models.network_config import NetworkConfig
 from models.pooling import pooling_of
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord, read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk
 

@@ -13,7 +13,7 @@ import tifffile
 from actors.model_directory import ModelDirectory, open_model
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from tests.benchmarks.photographs import BACKGROUNDS, compose, pyramid_of, write_tiff
 
 HOME = Path("runs/bench")

@@ -21,7 +21,7 @@ from actors.model_runner import ModelRunner
 from actors.worker_process import keep_loaded, settle_in
 from actors.workers import Workers
 from jobs.cluster import connected
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.glimpse import Observation, Position

@@ -24,7 +24,7 @@ from actors.model_directory import open_model
 from actors.model_loading import load_runner
 from actors.model_runner import ModelRunner
 from actors.worker_process import keep_loaded, settle_in
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.result import ImageResult
 from pipeline.records.store.disk_store import DiskStore

@@ -23,13 +23,13 @@ from actors.engine import Engine
 from actors.engine_config import EngineConfig
 from actors.model_loading import load_runner
 from actors.worker_process import keep_loaded, settle_in
+from pipeline.image_record import ImageRecord
 from pipeline.images.canvas import Canvas
 from pipeline.images.input_spec import BandFit
 from pipeline.images.opening import open_source
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
-from pipeline.manifest import ImageRecord
 from tests.benchmarks import archive
 from tests.benchmarks.figure import Figure
 from tests.servers import nginx

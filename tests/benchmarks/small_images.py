@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from tests.benchmarks import archive
 
 SMALL_PX, LARGE_PX = 896, 6272

@@ -12,7 +12,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import ModelDirectory
 from actors.workers import Workers
 from jobs.cluster import connected
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.store.disk_store import DiskStore
 from tests.benchmarks import archive

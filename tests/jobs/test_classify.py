@@ -16,8 +16,8 @@ from actors.model_directory import SHIPPED, ModelDirectory, open_model
 from actors.model_loading import load_runner
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
+from pipeline.image_list import read_images
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import read_images
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk
 from tests.conftest import picture

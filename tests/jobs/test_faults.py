@@ -14,7 +14,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from pipeline.manifest import ImageRecord, read_images
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from tests.image_files import slide
 from tests.jobs.hostile_codec import HOARDS, install_codec, write_hostile
 from tests.jobs.processes import (

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import ManifestError
+from pipeline.image_list import read_images
 from pipeline.images.pyramid import PixelSize
-from pipeline.manifest import read_images
 
 
 def written(path: Path, text: str) -> str:

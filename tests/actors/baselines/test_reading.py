@@ -14,9 +14,9 @@ from actors.baselines.file_fovea import FileFovea, glimpse_sides, regions_at
 from actors.baselines.open_image import OpenImage, open_images
 from models.dram.glimpse import coordinates
 from pipeline.errors import UsageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from tests.image_files import halves, write_pyramid_tiff
 
 SPEC = InputSpec(base_px=16, bands="luminance", background=0.0)

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.budget.archive_budget import Unit
 from pipeline.budget.shares import LEAST_BYTES, Share, Standing, first_shares, next_shares
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 
 
 def record(number: int) -> ImageRecord:

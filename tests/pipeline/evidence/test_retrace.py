@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ImageChangedError
 from pipeline.evidence.retrace import RetracedLook, retrace
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec, fit_bands
 from pipeline.images.opening import open_source
 from pipeline.images.pyramid import PixelSize
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.manifest import ImageRecord
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.glimpse import Glimpse, Observation, Position

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ImageError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.attempts import (
     FOLDER,
     MAX_DEATHS_ALONE,

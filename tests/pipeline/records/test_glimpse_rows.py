@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pipeline.benchmarks.image_files import write_ome_zarr
 from pipeline.benchmarks.sparse_pyramid import BLOCK_PX, SparseLevel
 from pipeline.errors import TileReadError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.window import Window
-from pipeline.manifest import ImageRecord
 from pipeline.records.ledger import union_area
 from pipeline.records.result import ImageResult, Prediction, conclude
 from pipeline.walk.config import WalkConfig

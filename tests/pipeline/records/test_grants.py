@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PutOffError
-from pipeline.manifest import ImageRecord
+from pipeline.image_record import ImageRecord
 from pipeline.records.grants import Grants, LeftBehind
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.allowance import ENDLESS, Allowance

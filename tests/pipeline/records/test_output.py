@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.pyramid import Level, PixelSize, Pyramid
 from pipeline.images.region import Region
-from pipeline.manifest import ImageRecord
 from pipeline.records.glimpse_rows import GlimpseRow
 from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ImageError, StorageError, UsageError
-from pipeline.manifest import ImageRecord, read_images
+from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.records.attempts import MAX_DEATHS_ALONE, Attempts
 from pipeline.records.output import Output
 from pipeline.records.store.bucket_store import BucketStore

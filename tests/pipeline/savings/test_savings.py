@@ -12,10 +12,10 @@ import tifffile
 from scipy import stats
 
 from pipeline.errors import UsageError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.opening import open_source
 from pipeline.images.tile import TileKey
-from pipeline.manifest import ImageRecord
 from pipeline.savings.audit import audit, disagreement, sample_of
 from pipeline.savings.budgets import parse_budgets, parse_share
 from pipeline.savings.measure import Measure

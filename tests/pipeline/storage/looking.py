@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from actors.engine import Engine
 from actors.engine_config import EngineConfig
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.opening import open_source
 from pipeline.images.source import Source
 from pipeline.images.tile import TileAnswer, TileKey
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, Prediction, conclude
 from pipeline.records.tables import tables_of
 from pipeline.storage.acquisition import Acquisition

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ManifestError
+from pipeline.image_list import read_images
 from pipeline.images.opening import open_source
-from pipeline.manifest import read_images
 from tests.image_files import slide
 from tests.servers.moto import Moto
 

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import conclude
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer

@@ -15,11 +15,12 @@ from jobs.make_benchmark import write_archive
 from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw
+from pipeline.image_record import ImageRecord
 from pipeline.images.augmentation import NO_AUGMENTATION, Augmentation
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord, read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Position

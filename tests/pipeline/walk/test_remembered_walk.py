@@ -14,9 +14,9 @@ from actors.model_directory import ModelDirectory, open_model
 from actors.model_loading import load_runner
 from actors.model_runner import ModelRunner
 from models.build import build_model
+from pipeline.image_record import ImageRecord
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, Prediction, conclude
 from pipeline.records.walk_memory import decoded, encoded
 from pipeline.walk.allowance import ENDLESS, Allowance

@@ -13,11 +13,11 @@ import tifffile
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, TileReadError
+from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.window import Window, WindowReader
-from pipeline.manifest import ImageRecord
 from pipeline.records.result import ImageResult, Prediction, conclude
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig, Explorer

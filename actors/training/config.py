@@ -1,24 +1,16 @@
-"""What `foveate train` is told: CONFIG.yaml as frozen dataclasses, checked before anything is opened."""
+"""What `foveate train` is told, section by section, and what holds where nothing is said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import yaml
-
 from models.architecture import architecture_named
-from models.errors import ModelError
-from models.learning.config import LearningConfig
 from models.network_config import NetworkConfig
-from pipeline.config_sections import config_of, refuse_unknown_keys
+from pipeline.config_sections import config_of
 from pipeline.errors import ConfigError
-from pipeline.images.augmentation import AugmentationConfig
 from pipeline.images.input_spec import InputSpec
-from pipeline.walk.config import WalkConfig
-from pipeline.walk.exploration import ExplorationConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,117 +150,6 @@ class TrainConfig:
             raise ConfigError(f"batch_size is {self.batch_size}; at least 1")
         if self.workers is not None and not 1 <= self.workers <= self.batch_size:
             raise ConfigError(f"workers is {self.workers}; from 1 to batch_size, {self.batch_size}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A part of the schedule, complete."""
-
-    epochs: int
-    """Passes over the training split."""
-    learning_rate: float
-    """At the start of its schedule."""
-    epochs_before: int
-    """Epochs of the same learning rate schedule in the stages before."""
-    epochs_of_schedule: int
-    """Epochs of that schedule, all of its stages together."""
-    walk: WalkConfig
-    """How images are walked to validate, and by the model at the end."""
-    training_walk: WalkConfig
-    """How images are walked to learn from them."""
-    learning: LearningConfig
-    """What is learned from a walk."""
-    exploration: ExplorationConfig
-    """What differs from the network's own choice of looks."""
-    augmentation: AugmentationConfig
-    """How images are varied."""
-
-    def __post_init__(self) -> None:
-        if self.augmentation.moves and self.training_walk.roots != "image":
-            raise ConfigError(
-                "augmentation.flip and augmentation.crop_area move the whole image, and need walks that start with "
-                f"it; walk.roots is {self.training_walk.roots!r}, wanted 'image'"
-            )
-
-
-def read_train_config(path: Path) -> TrainConfig:
-    """CONFIG.yaml, checked down to the last stage.
-
-    Raises:
-        ConfigError: naming the file and the key that is unknown, missing or wrong.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
-    try:
-        config = _parsed(data)
-        stages_of(config)
-        input_of(config.model)
-    except (ConfigError, ModelError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return config
-
-
-def _parsed(data: Any) -> TrainConfig:
-    refuse_unknown_keys(TrainConfig, data, "")
-    stages = data["stages"]
-    if not isinstance(stages, list):
-        raise ConfigError(f"stages is {stages!r}; wanted a list, such as - epochs: 20")
-    for index, stage in enumerate(stages):
-        refuse_unknown_keys(StageConfig, stage, f"stages[{index}]")
-    return config_of(TrainConfig, data)
-
-
-def stages_of(config: TrainConfig) -> tuple[Stage, ...]:
-    """The schedule with all sections filled in.
-
-    Raises:
-        ConfigError: naming the key of a section that is unknown or wrong.
-    """
-    stages: list[Stage] = []
-    for index, stage in enumerate(config.stages):
-        first = max(i for i in range(index + 1) if i == 0 or config.stages[i].learning_rate)
-        later = (i for i in range(index + 1, len(config.stages)) if config.stages[i].learning_rate)
-        schedule = config.stages[first : next(later, len(config.stages))]
-        stages.append(
-            _stage(
-                config,
-                stage,
-                learning_rate=schedule[0].learning_rate or config.optimiser.learning_rate,
-                epochs_before=sum(one.epochs for one in config.stages[first:index]),
-                epochs_of_schedule=sum(one.epochs for one in schedule),
-            )
-        )
-    return tuple(stages)
-
-
-def _stage(config: TrainConfig, stage: StageConfig, **schedule: Any) -> Stage:
-    walk = {**asdict(walk_of(config.model)), **stage.walk}
-    return Stage(
-        epochs=stage.epochs,
-        **schedule,
-        walk=config_of(WalkConfig, walk, "walk"),
-        training_walk=config_of(
-            WalkConfig, {**walk, **config.training_walk, **stage.training_walk}, "training_walk"
-        ),
-        learning=config_of(LearningConfig, {**config.learning, **stage.learning}, "learning"),
-        exploration=config_of(
-            ExplorationConfig, {**config.exploration, **stage.exploration}, "exploration"
-        ),
-        augmentation=config_of(
-            AugmentationConfig, {**config.augmentation, **stage.augmentation}, "augmentation"
-        ),
-    )
-
-
-def walk_of(model: NetworkChoice) -> WalkConfig:
-    """How the trained model will walk; what the config does not say is the architecture's."""
-    network = architecture_named(model.architecture)
-    base: dict[str, Any] = {"grid": network.grid, "cell_fraction": network.cell_fraction}
-    if network.looks_per_region:
-        base |= {"depths": network.depths, "looks_per_region": network.looks_per_region}
-    return config_of(WalkConfig, {**base, **model.walk}, "model.walk")
 
 
 def input_of(model: NetworkChoice) -> InputSpec:

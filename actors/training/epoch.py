@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from actors.training.config import Stage
 from actors.training.job import TrainingJob
 from actors.training.learner import Learner
 from actors.training.looks_batch import LooksBatch, batch_of
 from actors.training.schedule import learning_rate, num_steps, seed_of, steps_of_epoch
 from actors.training.scorer import NetworkScorer
+from actors.training.stage import Stage
 from actors.training.team import Team
 from actors.training.walks import Walks
 from models.learning.rule import LossTerms

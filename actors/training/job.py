@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from actors.model_directory import ModelDirectory, open_model
-from actors.training.config import Stage, TrainConfig, input_of, read_train_config, stages_of
+from actors.training.config import TrainConfig, input_of
+from actors.training.config_file import read_train_config
 from actors.training.schedule import num_steps
+from actors.training.stage import Stage, stages_of
 from actors.training.training_data import TrainingData, read_training_data
 from pipeline.errors import ConfigError
 from pipeline.images.input_spec import InputSpec

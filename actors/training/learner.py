@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from actors.training.config import Stage
 from actors.training.job import TrainingJob
 from actors.training.looks_batch import LooksBatch
+from actors.training.stage import Stage
 from actors.training.team import Team
 from models.learning.rule import LearningRule, LossTerms
 from models.level_choice import level_gates

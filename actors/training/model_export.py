@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.model_directory import CONFIG, WEIGHTS, ModelConfig, config_to_text
-from actors.training.config import Stage
 from actors.training.job import TrainingJob
+from actors.training.stage import Stage
 from models.tnet import TNet
 from models.weights import save_weights
 from pipeline.records.run import write_text

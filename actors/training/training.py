@@ -16,12 +16,12 @@ from actors.model_directory import WEIGHTS
 from actors.training.board import Board
 from actors.training.calibration import fit_temperature
 from actors.training.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
-from actors.training.config import Stage
 from actors.training.epoch import EpochPlan, EpochSums, StepReport, run_epoch
 from actors.training.figures import EpochFigures, StepFigures, append_figures, forget_figures_from
 from actors.training.job import TrainingJob
 from actors.training.learner import Learner, LearnerState
 from actors.training.model_export import export_model
+from actors.training.stage import Stage
 from actors.training.team import Team
 from actors.training.validation import Validation, validate
 from actors.training.walks import Walks

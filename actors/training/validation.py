@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from actors.training.calibration import cross_entropy
-from actors.training.config import Stage
 from actors.training.job import TrainingJob
 from actors.training.looks_batch import batch_of
 from actors.training.scorer import NetworkScorer
+from actors.training.stage import Stage
 from actors.training.team import Team
 from actors.training.walks import Walks
 from models.tnet import TNet

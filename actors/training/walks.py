@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from actors.training.config import Stage
 from actors.training.scorer import BlobScorer
+from actors.training.stage import Stage
 from pipeline.errors import ImageError
 from pipeline.image_record import ImageRecord
 from pipeline.images.augmentation import draw_augmentation

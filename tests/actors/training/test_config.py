@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from actors.training.config import read_train_config
+from actors.training.config_file import read_train_config
 from pipeline.errors import ConfigError
 
 GOOD: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pipeline.images.region import Region
-from pipeline.images.window import LEVEL_TOLERANCE
+from pipeline.images.window_plan import LEVEL_TOLERANCE
 from pipeline.walk.axis import Axis
 from pipeline.walk.cells import Cells
 from pipeline.walk.glimpse import Glimpse, Position

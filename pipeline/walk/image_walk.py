@@ -9,7 +9,8 @@ from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_reader import TileReader
-from pipeline.images.window import Window, WindowPlan, WindowReader, level_for, plan_window
+from pipeline.images.window import Window, WindowReader
+from pipeline.images.window_plan import WindowPlan, level_for, plan_window
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.root_scan import RootScan
 from pipeline.walk.traversal import Traversal

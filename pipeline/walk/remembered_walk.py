@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
-from pipeline.images.window import plan_on_level
+from pipeline.images.window_plan import plan_on_level
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.byte_range import total
 from pipeline.storage.fingerprint import Fingerprint

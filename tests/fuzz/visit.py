@@ -16,7 +16,8 @@ from pipeline.images.source import Source
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
-from pipeline.images.window import WindowReader, plan_window
+from pipeline.images.window import WindowReader
+from pipeline.images.window_plan import plan_window
 
 BASE_PX = 64
 MAX_PIXELS = 2048 * 2048

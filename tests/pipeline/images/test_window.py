@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.errors import TileReadError
-from pipeline.images import window as window_module
+from pipeline.images import strip
 from pipeline.images.input_spec import BandFit
 from pipeline.images.region import Region
 from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
-from pipeline.images.window import WindowReader, plan_window
+from pipeline.images.window import WindowReader
+from pipeline.images.window_plan import plan_window
 from tests.array_source import ArraySource, halved
 
 GRAY = BandFit(indices=(0,), is_mixed=False, alpha=None, low=0.0, high=255.0)
@@ -111,7 +112,7 @@ class TestWindowReader:
         finest = noise(512).astype(np.float32)
         box = Region(5, 7, height, width)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(window_module, "MAX_CANVAS_PX", 20_000)
+            patch.setattr(strip, "MAX_CANVAS_PX", 20_000)
             shown = reader(ArraySource([finest]), 16).read(box).pixels
 
         np.testing.assert_allclose(shown[0] * 255, mean_of(finest[0], box, 16), atol=0.05)
@@ -121,7 +122,7 @@ class TestWindowReader:
         source = ArraySource([np.zeros((1, 2048, 2048), np.uint8)], tile_px=2048, nodata=0)
         windows = reader(source, 32)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(window_module, "MAX_CANVAS_PX", 2**21)
+            patch.setattr(strip, "MAX_CANVAS_PX", 2**21)
             tracemalloc.start()
             windows.read(Region(0, 0, 2048, 2048))
             _, peak_bytes = tracemalloc.get_traced_memory()

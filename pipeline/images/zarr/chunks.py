@@ -9,14 +9,11 @@ in zarr 3.1 and a test reads every kind of array through them.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import threading
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import zarr
@@ -31,14 +28,11 @@ from zarr.storage import MemoryStore
 from pipeline.errors import CorruptImageError, UnsupportedImageError
 from pipeline.images.zarr.decoding import direct_decoder
 from pipeline.images.zarr.documents import ArrayDocument
+from pipeline.images.zarr.event_loop import run_here
 from pipeline.images.zarr.index_decoding import IndexDecoder, direct_index_decoder
 
 MISSING = 2**64 - 1
 """Offset and length of an inner chunk that a shard does not store."""
-
-T = TypeVar("T")
-P = ParamSpec("P")
-_per_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +105,7 @@ class ChunkLayout:
         if self._direct is not None:
             return self._direct.decode(stored)
         buffer = default_buffer_prototype().buffer.from_bytes(stored)
-        [decoded] = _run(self._pipeline.decode([(buffer, self._spec)]))
+        [decoded] = run_here(self._pipeline.decode([(buffer, self._spec)]))
         if decoded is None:
             raise ValueError("it decodes to nothing")
         samples: NDArray[np.generic] = decoded.as_numpy_array()
@@ -125,7 +119,7 @@ class ChunkLayout:
         if index.direct is not None:
             return index.direct.decode(stored)
         buffer = default_buffer_prototype().buffer.from_bytes(stored)
-        decoded = _run(index.codec._decode_shard_index(buffer, index.chunks_per_shard))
+        decoded = run_here(index.codec._decode_shard_index(buffer, index.chunks_per_shard))
         found: NDArray[np.uint64] = decoded.offsets_and_lengths
         return found
 
@@ -190,40 +184,3 @@ def _check_storage(document: Mapping[str, Any], uri: str) -> None:
             f"{uri}: codecs {', '.join(codecs)} around its shards are not supported; write it with "
             "sharding as the only outer codec"
         )
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to its end on an event loop of this thread's own; zarr's shared one would be a bottleneck."""
-    own = getattr(_per_thread, "loop", None)
-    if own is None:
-        own = _per_thread.loop = _Loop()
-    result: T = own.run(work)
-    return result
-
-
-class _Loop:
-    """An event loop that is closed when its thread ends; codecs run in this thread too."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._loop.set_default_executor(_SameThread(1))
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to its end."""
-        return self._loop.run_until_complete(work)
-
-    def __del__(self) -> None:
-        self._loop.close()
-
-
-class _SameThread(ThreadPoolExecutor):
-    """Runs work where it is handed in. Callers have threads of their own; another hop only costs time."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run now."""
-        done: Future[T] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # handed on, as every executor does
-            done.set_exception(error)
-        return done

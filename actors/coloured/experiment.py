@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actors.coloured.result import ToyResult, result_of
-from models.progressive import ToyKind, ToyNetwork, correctness
+from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
 from pipeline.benchmarks.coloured.law import ColouredLaw
 

@@ -8,7 +8,7 @@ import torchvision
 
 from models.backbone_attention import ATTENTIONS, attend
 from models.errors import ModelError
-from models.progressive import KINDS, ToyKind, ToyNetwork, correctness
+from models.toy_network import KINDS, ToyKind, ToyNetwork, correctness
 
 
 class TestToyNetwork:

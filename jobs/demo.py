@@ -13,9 +13,9 @@ import typer
 
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
+from jobs.archive_writing import write_archive
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, out, run_alone, told_plainly
-from jobs.make_benchmark import write_archive
 from pipeline.image_list import read_images
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.summary import readable_bytes

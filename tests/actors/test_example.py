@@ -11,7 +11,7 @@ import pytest
 from actors.example import Example, model_of_example
 from actors.model_directory import ModelDirectory, open_model
 from actors.model_loading import load_runner
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from jobs.new_model import new_config, write_model
 from models.architecture import architecture_named
 from pipeline.benchmarks.archive import ArchivePlan

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw

@@ -16,7 +16,7 @@ from actors.baselines.result import BaselineResult
 from actors.baselines.saccader_baseline import LOCATION, REPRESENTATION, SaccaderBaseline
 from actors.training.config import DataConfig
 from actors.training.training_data import read_test_split, read_training_data
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from models.hard_attention import dram_cost, saccader_cost
 from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits

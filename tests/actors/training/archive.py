@@ -10,7 +10,7 @@ import yaml
 
 from actors.training.figures import EpochFigures, read_figures
 from actors.training.job import TrainingJob, read_training_job
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 import zarr
 
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from pipeline.benchmarks.archive import ArchivePlan, plan_archive, write_image
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from jobs.make_benchmark import write_archive
+from jobs.archive_writing import write_archive
 from pipeline.benchmarks.archive import ArchivePlan
 from pipeline.benchmarks.digits import read_digits
 from pipeline.benchmarks.scene import SceneLaw

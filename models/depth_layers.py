@@ -1,25 +1,39 @@
 """Layers whose weights belong to the depth of a look: a blurred speck and a digit need other filters.
 
-In training each depth is one ordinary call; convolutions want their windows sorted by depth. Otherwise the weights
-of every window are gathered, so that the work has one shape and an answer does not depend on the others of its batch.
+In training each depth is one ordinary call. Otherwise the weights of every window are gathered, so that the work has
+one shape and an answer does not depend on the others of its batch.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def parts_by_depth(values: Tensor, depths: Tensor, num_depths: int) -> Iterator[tuple[int, Tensor]]:
-    """Each depth that is there, with its rows; rows come sorted by depth."""
-    counts = torch.bincount(depths, minlength=num_depths).tolist()
-    for depth, part in enumerate(torch.split(values, counts)):
-        if len(part):
-            yield depth, part
+def rows_by_depth(depths: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Each depth that is there, from the first on, with its rows (N,), of depths (B,) in any order."""
+    for depth in torch.unique(depths).tolist():
+        yield depth, torch.nonzero(depths == depth)[:, 0]
+
+
+def in_order(parts: Sequence[Tensor], rows: Sequence[Tensor]) -> Tensor:
+    """What was made of some rows at a time, (N, ...) each, as (B, ...) in the order of the batch."""
+    return torch.cat(list(parts))[torch.cat(list(rows)).argsort()]
+
+
+def depth_by_depth(depths: Tensor, work: Callable[[int, Tensor], Tensor]) -> Tensor:
+    """What `work` makes of each depth and its rows, as (B, ...) in the order of the batch.
+
+    Args:
+        depths: (B,) int64, in any order.
+        work: a depth and (N,) rows to (N, ...).
+    """
+    found, rows = zip(*rows_by_depth(depths), strict=True)
+    return in_order([work(depth, own) for depth, own in zip(found, rows, strict=True)], rows)
 
 
 class DepthConv2d(nn.Module):
@@ -46,12 +60,11 @@ class DepthConv2d(nn.Module):
         return self.weight.view(self._num_depths, -1, *self.weight.shape[1:])  # (D, C', C, 3, 3)
 
     def forward(self, maps: Tensor, depths: Tensor) -> Tensor:
-        """(B, C, H, W) and (B,) depths to (B, C', H, W)."""
+        """(B, C, H, W) and (B,) depths to (B, C', H, W); in training, all of one depth."""
         weights = self._by_depth()
         padded = F.pad(maps, (1, 1, 1, 1), mode="replicate")
         if self.training:
-            parts = parts_by_depth(padded, depths, self._num_depths)
-            return torch.cat([F.conv2d(part, weights[depth]) for depth, part in parts])
+            return F.conv2d(padded, weights[int(depths[0])])
         b, c, h, w = padded.shape
         weight = weights[depths].flatten(0, 1)  # (B C', C, 3, 3)
         side_by_side = padded.reshape(1, b * c, h, w)
@@ -82,10 +95,8 @@ class DepthLinear(nn.Module):
     def forward(self, values: Tensor, depths: Tensor) -> Tensor:
         """(B, N, D) and (B,) depths, in any order, to (B, N, D')."""
         if self.training:
-            shape = (*values.shape[:2], self.weight.shape[1])
-            result = values.new_zeros(shape)
-            for depth, (weight, bias) in enumerate(zip(self.weight, self.bias, strict=True)):
-                rows = torch.nonzero(depths == depth)[:, 0]
-                result = result.index_copy(0, rows, F.linear(values[rows], weight, bias))
-            return result
+            return depth_by_depth(
+                depths,
+                lambda depth, rows: F.linear(values[rows], self.weight[depth], self.bias[depth]),
+            )
         return torch.bmm(values, self.weight[depths].mT) + self.bias[depths][:, None]

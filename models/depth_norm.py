@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.depth_layers import parts_by_depth
-
 
 class DepthNorm(nn.Module):
     """Normalises maps channel by channel, among the windows of the same depth.
@@ -34,8 +32,10 @@ class DepthNorm(nn.Module):
         self._epsilon = 1e-5
 
     def forward(self, maps: Tensor, depths: Tensor) -> Tensor:
-        """(B, C, H, W) and (B,) int64 below D to (B, C, H, W); in training, windows come sorted by depth."""
-        return self._learn(maps, depths) if self.training else self._apply_known(maps, depths)
+        """(B, C, H, W) and (B,) int64 below D to (B, C, H, W); in training, all of one depth."""
+        return (
+            self._learn(maps, int(depths[0])) if self.training else self._apply_known(maps, depths)
+        )
 
     def _apply_known(self, maps: Tensor, depths: Tensor) -> Tensor:
         # By gather: a window's answer must not depend on the others of its batch.
@@ -43,18 +43,14 @@ class DepthNorm(nn.Module):
         shift = self.bias - self.running_mean * scale
         return maps * scale[depths][:, :, None, None] + shift[depths][:, :, None, None]
 
-    def _learn(self, maps: Tensor, depths: Tensor) -> Tensor:
-        parts = [
-            F.batch_norm(
-                part,
-                self.running_mean[depth],
-                self.running_var[depth],
-                self.weight[depth],
-                self.bias[depth],
-                training=True,
-                momentum=self._momentum,
-                eps=self._epsilon,
-            )
-            for depth, part in parts_by_depth(maps, depths, len(self.weight))
-        ]
-        return torch.cat(parts)
+    def _learn(self, maps: Tensor, depth: int) -> Tensor:
+        return F.batch_norm(
+            maps,
+            self.running_mean[depth],
+            self.running_var[depth],
+            self.weight[depth],
+            self.bias[depth],
+            training=True,
+            momentum=self._momentum,
+            eps=self._epsilon,
+        )

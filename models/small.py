@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.depth_layers import DepthConv2d, DepthLinear
+from models.depth_layers import DepthConv2d, DepthLinear, in_order, rows_by_depth
 from models.depth_norm import DepthNorm
 from models.features import Features
 
@@ -46,7 +46,7 @@ class SmallMaps(nn.Module):
     def maps(self, images: Tensor, depths: Tensor) -> Tensor:
         """(B, C, H, W) and (B,) below D, sides multiples of 12, to (B, 96, H / 12 - 1, W / 12 - 1).
 
-        In training, windows come sorted by depth.
+        In training, all windows are of one depth.
         """
         maps = F.pixel_unshuffle(images, _SHUFFLE)  # (B, 16 C, 24, 24)
         maps = F.silu(self.fine_norm(self.fine(maps, depths), depths))  # (B, 32, 24, 24)
@@ -76,10 +76,13 @@ class SmallFeatures(SmallMaps):
         depths = depths.clamp(max=self._num_depths - 1)
         if not self.training:
             return self._features(images, depths)
-        order = depths.argsort(stable=True)
-        back = order.argsort()
-        seen = self._features(images[order], depths[order])
-        return Features(seen.vectors[back], seen.cells[back], depths)
+        rows = [own for _, own in rows_by_depth(depths)]
+        seen = [self._features(images[own], depths[own]) for own in rows]
+        return Features(
+            in_order([one.vectors for one in seen], rows),
+            in_order([one.cells for one in seen], rows),
+            depths,
+        )
 
     def _features(self, images: Tensor, depths: Tensor) -> Features:
         cells = self.last_maps(self.maps(images, depths))  # (B, 96, 7, 7)

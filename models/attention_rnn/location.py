@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from models.attention_rnn.attention_rnn import DEFAULT_HIDDEN, AttentionMap, AttentionRNN
 from models.attention_rnn.block import BlockAttentionRNN
-from models.depth_layers import parts_by_depth
+from models.depth_layers import depth_by_depth
 from models.features import Features
 
 BLOCK_GAMMA = 2
@@ -45,11 +45,12 @@ class RecurrentLocation(nn.Module):
         self.bias = nn.Parameter(torch.full((num_depths,), FIRST_BIAS))
 
     def forward(self, features: Features) -> Tensor:
-        """(B, G) logits of the cells, row by row. In training looks come sorted by depth."""
+        """(B, G) logits of the cells, row by row."""
         depths = features.depths.clamp(max=len(self.attentions) - 1)
         if self.training:
-            parts = parts_by_depth(features.cells, depths, len(self.attentions))
-            return torch.cat([self._logits(depth, part) for depth, part in parts])
+            return depth_by_depth(
+                depths, lambda depth, rows: self._logits(depth, features.cells[rows])
+            )
         # All depths for all looks: work of one shape, so an answer does not depend on the others of its batch.
         every = torch.stack([self._logits(d, features.cells) for d in range(len(self.attentions))])
         return every[depths, torch.arange(len(depths), device=depths.device)]  # of (D, B, G)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 
 from actors.training.figures import EpochFigures
-from pipeline.walk.lockstep import Episode
+from pipeline.walk.episode import Episode
 
 _SCALE = 6
 """Enlargement of the coarsest look, so that boxes on it can be told apart."""

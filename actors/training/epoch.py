@@ -18,7 +18,7 @@ from actors.training.team import Team
 from actors.training.walks import Walks
 from models.learning.rule import LossTerms
 from pipeline.image_record import ImageRecord
-from pipeline.walk.lockstep import Episode
+from pipeline.walk.episode import Episode
 
 TERMS = ("total", "sequence", "per_feature", "location", "accuracy", "single_accuracy")
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.learning.rows import Rows
 from pipeline.images.input_spec import InputSpec
-from pipeline.walk.lockstep import Episode, SeenLook
+from pipeline.walk.episode import Episode, SeenLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from models.tnet import TNet
 from pipeline.images.saliency import blob_scores
+from pipeline.walk.cell_scorer import LookScores
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.exploration import ExplorationConfig
 from pipeline.walk.glimpse import Position
-from pipeline.walk.lockstep import LookScores
 
 
 class NetworkScorer:

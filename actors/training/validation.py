@@ -17,7 +17,7 @@ from actors.training.stage import Stage
 from actors.training.team import Team
 from actors.training.walks import Walks
 from models.tnet import TNet
-from pipeline.walk.lockstep import Episode
+from pipeline.walk.episode import Episode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

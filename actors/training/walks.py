@@ -17,9 +17,11 @@ from pipeline.image_record import ImageRecord
 from pipeline.images.augmentation import draw_augmentation
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.tile_cache import TileCache
+from pipeline.walk.cell_scorer import CellScorer
+from pipeline.walk.episode import Episode, FailedEpisode, TrainingWalk
 from pipeline.walk.exploration import Explorer
 from pipeline.walk.image_walk import ImageWalk
-from pipeline.walk.lockstep import CellScorer, Episode, FailedEpisode, TrainingWalk, walk_together
+from pipeline.walk.lockstep import walk_together
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk_plan import WalkPlan
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.walk.cell_scorer import LookScores
 from pipeline.walk.glimpse import Observation, Position
-from pipeline.walk.lockstep import LookScores
 from pipeline.walk.root_scan import unscored
 
 

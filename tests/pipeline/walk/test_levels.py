@@ -16,11 +16,12 @@ from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.records.result import conclude
 from pipeline.walk.config import WalkConfig
+from pipeline.walk.episode import Episode, TrainingWalk
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.geometry import MAX_CELLS, Geometry
 from pipeline.walk.glimpse import Glimpse, Position
 from pipeline.walk.grid import Grid
-from pipeline.walk.lockstep import Episode, TrainingWalk, walk_together
+from pipeline.walk.lockstep import walk_together
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.score_spread import spread_scores
 from pipeline.walk.walk import walk

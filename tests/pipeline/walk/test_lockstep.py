@@ -21,17 +21,12 @@ from pipeline.images.input_spec import InputSpec
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.manifest import read_manifest
+from pipeline.walk.cell_scorer import CellScorer, LookScores
 from pipeline.walk.config import WalkConfig
+from pipeline.walk.episode import Episode, FailedEpisode, TrainingWalk
 from pipeline.walk.exploration import ExplorationConfig, Explorer
 from pipeline.walk.glimpse import Position
-from pipeline.walk.lockstep import (
-    CellScorer,
-    Episode,
-    FailedEpisode,
-    LookScores,
-    TrainingWalk,
-    walk_together,
-)
+from pipeline.walk.lockstep import walk_together
 from pipeline.walk.opening import open_image_walk
 from pipeline.walk.walk import walk
 from pipeline.walk.walk_plan import WalkPlan

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import ResumeError
-
-NAME = "checkpoint.pt"
+from actors.saved_state import load_state, save_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,37 +40,31 @@ class Progress:
 
 
 def save(
-    path: Path, progress: Progress, network: nn.Module, optimiser: torch.optim.Optimizer
+    directory: Path, progress: Progress, network: nn.Module, optimiser: torch.optim.Optimizer
 ) -> None:
     """Write all that the next epoch depends on, atomically."""
-    partial = path.with_name(f".{path.name}.partial")
-    torch.save(
+    save_state(
+        directory,
         {
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "epochs": [asdict(one) for one in progress.epochs],
             "best": dict(progress.best),
         },
-        partial,
     )
-    partial.replace(path)
 
 
-def resumed(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+def resumed(directory: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
     """What an earlier run left, its weights loaded; nothing where there is none.
 
     Raises:
         ResumeError: if it cannot be read.
     """
-    if not path.exists():
-        return Progress()
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+
+    def taken_up(saved: Mapping[str, Any]) -> Progress:
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         epochs = [BaselineEpoch(**one) for one in saved["epochs"]]
         return Progress(epochs=epochs, best=saved["best"])
-    except Exception as error:  # torch raises whatever the pickle in it does
-        raise ResumeError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); remove it to start again"
-        ) from error
+
+    return load_state(directory, taken_up) or Progress()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from actors.baselines.baseline import Baseline
-from actors.baselines.checkpoint import NAME, BaselineEpoch, Progress, resumed, save
+from actors.baselines.checkpoint import BaselineEpoch, Progress, resumed, save
 from actors.baselines.config import BaselineConfig
 from actors.baselines.dram_baseline import DramBaseline
 from actors.baselines.open_image import OpenImage, Reading, open_images
@@ -81,11 +81,10 @@ class Experiment:
         self._claim()
         network = self._baseline.network
         optimiser = torch.optim.Adam(network.parameters(), lr=self._config.learning_rate)
-        checkpoint = self._out / NAME
-        progress = resumed(checkpoint, network, optimiser)
+        progress = resumed(self._out, network, optimiser)
         while len(progress.epochs) < self._config.epochs:
             self._run_epoch(progress, optimiser)
-            save(checkpoint, progress, network, optimiser)
+            save(self._out, progress, network, optimiser)
             tell(progress.epochs[-1])
         network.load_state_dict(progress.best)
         tested = self._tested(self._data.test)

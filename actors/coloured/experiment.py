@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actors.coloured.result import ToyResult, result_of
+from actors.saved_state import load_state, save_state
 from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
 from pipeline.benchmarks.coloured.law import ColouredLaw
-
-CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,28 +163,25 @@ class Experiment:
         epochs: Sequence[ToyEpoch],
         best: dict[str, Tensor],
     ) -> None:
-        partial = self.out / f".{CHECKPOINT}.partial"
-        torch.save(
+        save_state(
+            self.out,
             {
                 "network": network.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "epochs": [asdict(one) for one in epochs],
                 "best": best,
             },
-            partial,
         )
-        partial.replace(self.out / CHECKPOINT)
 
     def _resumed(
         self, network: nn.Module, optimiser: torch.optim.Optimizer
     ) -> tuple[list[ToyEpoch], dict[str, Tensor]]:
-        path = self.out / CHECKPOINT
-        if not path.exists():
-            return [], {}
-        saved = torch.load(path, weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        return [ToyEpoch(**one) for one in saved["epochs"]], saved["best"]
+        def taken_up(saved: Mapping[str, Any]) -> tuple[list[ToyEpoch], dict[str, Tensor]]:
+            network.load_state_dict(saved["network"])
+            optimiser.load_state_dict(saved["optimiser"])
+            return [ToyEpoch(**one) for one in saved["epochs"]], saved["best"]
+
+        return load_state(self.out, taken_up) or ([], {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

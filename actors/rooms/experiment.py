@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from actors.rooms.task import PoseTask, RoomResult, RoomTask
+from actors.saved_state import load_state, save_state
 from models.uan.network import Uan, layer_frequencies
 from models.uan.trunk import CHANNELS
 from pipeline.benchmarks.rooms import RoomLaw, Views, make_views
 
-CHECKPOINT = "checkpoint.pt"
 _COLDEST = 0.2
 """Temperature of the relaxation at the end; it falls from 1 by the same factor every epoch."""
 
@@ -119,25 +120,22 @@ class RoomExperiment:
     def _save(
         self, network: Uan, optimiser: torch.optim.Optimizer, epochs: Sequence[RoomEpoch]
     ) -> None:
-        partial = self.out / f".{CHECKPOINT}.partial"
-        torch.save(
+        save_state(
+            self.out,
             {
                 "network": network.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "epochs": [asdict(one) for one in epochs],
             },
-            partial,
         )
-        partial.replace(self.out / CHECKPOINT)
 
     def _resumed(self, network: Uan, optimiser: torch.optim.Optimizer) -> list[RoomEpoch]:
-        path = self.out / CHECKPOINT
-        if not path.exists():
-            return []
-        saved = torch.load(path, weights_only=True)
-        network.load_state_dict(saved["network"])
-        optimiser.load_state_dict(saved["optimiser"])
-        return [RoomEpoch(**one) for one in saved["epochs"]]
+        def taken_up(saved: Mapping[str, Any]) -> list[RoomEpoch]:
+            network.load_state_dict(saved["network"])
+            optimiser.load_state_dict(saved["optimiser"])
+            return [RoomEpoch(**one) for one in saved["epochs"]]
+
+        return load_state(self.out, taken_up) or []
 
 
 def _some(views: Views, index: np.ndarray) -> Views:

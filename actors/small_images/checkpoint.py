@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pipeline.errors import ResumeError
-
-NAME = "checkpoint.pt"
+from actors.saved_state import load_state, save_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +42,15 @@ class Checkpoint:
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     """It takes the place of the one before when it is whole."""
-    partial = directory / f".{NAME}.partial"
-    data = {
-        "epochs": [asdict(one) for one in checkpoint.epochs],
-        "network": checkpoint.network,
-        "optimiser": checkpoint.optimiser,
-        "best": checkpoint.best,
-    }
-    torch.save(data, partial)
-    partial.replace(directory / NAME)
+    save_state(
+        directory,
+        {
+            "epochs": [asdict(one) for one in checkpoint.epochs],
+            "network": checkpoint.network,
+            "optimiser": checkpoint.optimiser,
+            "best": checkpoint.best,
+        },
+    )
 
 
 def load_checkpoint(directory: Path) -> Checkpoint | None:
@@ -62,21 +59,15 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
     Raises:
         ResumeError: if it cannot be read.
     """
-    path = directory / NAME
-    if not path.exists():
-        return None
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(
+    return load_state(
+        directory,
+        lambda data: Checkpoint(
             epochs=tuple(Epoch(**one) for one in data["epochs"]),
             network=data["network"],
             optimiser=data["optimiser"],
             best=data["best"],
-        )
-    except Exception as error:  # torch raises whatever the pickle in it does
-        raise ResumeError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); remove it to start again"
-        ) from error
+        ),
+    )
 
 
 def best_of(epochs: tuple[Epoch, ...]) -> Epoch:

@@ -10,12 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from actors.saved_state import load_state, save_state
 from actors.training.learner import LearnerState
-from pipeline.errors import ResumeError
-
-NAME = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +52,14 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, directory: Path) -> None:
     """Write it, atomically; the earlier one is replaced."""
-    partial = directory / f".{NAME}.partial"
-    data = {
-        "progress": asdict(checkpoint.progress),
-        "network": checkpoint.network,
-        "learner": asdict(checkpoint.learner),
-    }
-    torch.save(data, partial)
-    partial.replace(directory / NAME)
+    save_state(
+        directory,
+        {
+            "progress": asdict(checkpoint.progress),
+            "network": checkpoint.network,
+            "learner": asdict(checkpoint.learner),
+        },
+    )
 
 
 def load_checkpoint(directory: Path) -> Checkpoint | None:
@@ -72,17 +68,11 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
     Raises:
         ResumeError: if it cannot be read.
     """
-    path = directory / NAME
-    if not path.exists():
-        return None
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(
+    return load_state(
+        directory,
+        lambda data: Checkpoint(
             progress=Progress(**data["progress"]),
             network=data["network"],
             learner=LearnerState(**data["learner"]),
-        )
-    except Exception as error:  # torch raises whatever the pickle in it does
-        raise ResumeError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); remove it to start again"
-        ) from error
+        ),
+    )

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from actors.baselines.checkpoint import NAME, BaselineEpoch
+from actors.baselines.checkpoint import BaselineEpoch
 from actors.baselines.config import BaselineConfig
 from actors.baselines.experiment import BaselineData, Experiment
 from actors.baselines.result import BaselineResult
 from actors.baselines.saccader_baseline import LOCATION, REPRESENTATION, SaccaderBaseline
+from actors.saved_state import NAME
 from actors.training.config import DataConfig
 from actors.training.training_data import read_test_split, read_training_data
 from jobs.archive_writing import write_archive

@@ -1,6 +1,8 @@
 """A full scan of one image by one engine, as a worker runs it, without Ray: its time, and its memory as it goes.
 
-`python -m tests.benchmarks.full_scan IMAGE [--model digits] [--still] [--minutes 25]`
+`python -m tests.benchmarks.full_scan IMAGE [--model digits] [--still] [--minutes 25] [--set walk.roots=grid ...]`
+
+With --set it is the model's own walk, changed like that, instead of a full scan.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -24,6 +27,7 @@ from actors.model_directory import open_model
 from actors.model_loading import load_runner
 from actors.model_runner import ModelRunner
 from actors.worker_process import keep_loaded, settle_in
+from jobs.classify import parse_changes
 from pipeline.image_record import ImageRecord
 from pipeline.records.output import Output
 from pipeline.records.result import ImageResult
@@ -31,6 +35,7 @@ from pipeline.records.store.disk_store import DiskStore
 from pipeline.walk.glimpse import Observation, Position
 from pipeline.walk.walk import LookModel
 
+FULL_SCAN = {"walk.selection": "full_scan", "walk.budget": None, "walk.stop_at": None}
 TELL_S = 60.0
 """How often it says where it stands."""
 
@@ -51,12 +56,12 @@ class StillNetwork:
         return [Observation(row, np.zeros(0, np.float32)) for row in kept[: len(windows)]]
 
 
-def scan(image: Path, model_name: str, *, is_still: bool, minutes: float) -> None:
+def scan(
+    image: Path, model_name: str, changes: Mapping[str, Any], *, is_still: bool, minutes: float
+) -> None:
     """Print a line a minute and one at the end."""
     settle_in()
-    model = open_model(model_name).with_changes(
-        {"walk.selection": "full_scan", "walk.budget": None, "walk.stop_at": None}
-    )
+    model = open_model(model_name).with_changes(changes)
     runner = load_runner(model, num_threads=os.cpu_count() or 1)
     spec = model.config.input
     network: LookModel = StillNetwork(runner, _num_kept(runner, spec.num_bands, spec.base_px))
@@ -111,9 +116,11 @@ def _main() -> None:
     parser.add_argument("--model", default="digits")
     parser.add_argument("--still", action="store_true", help="a network that costs nothing")
     parser.add_argument("--minutes", type=float, default=25.0, help="broken off then")
+    parser.add_argument("--set", action="append", default=[], help="as of foveate classify")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    scan(given.image, given.model, is_still=given.still, minutes=given.minutes)
+    changes = parse_changes(given.set) or FULL_SCAN
+    scan(given.image, given.model, changes, is_still=given.still, minutes=given.minutes)
 
 
 if __name__ == "__main__":

@@ -108,11 +108,11 @@ def _prepare(job: ClassifyJob) -> Resumption:
         raise UsageError(f"--out {job.store.uri}: cannot be written to: {error}") from error
     if job.manifest.ignored_columns:
         err.print(f"note: columns without meaning here: {', '.join(job.manifest.ignored_columns)}")
-    written = job.output.read("predictions", list(COLUMNS))
-    finished = finished_images(written, tried_again=job.tried_again)
+    predictions = job.output.read("predictions", list(COLUMNS))
+    finished = finished_images(predictions, tried_again=job.tried_again)
     resumption = plan_resumption(
         job.manifest.records,
-        written["sample_id"].to_pylist(),
+        job.output.sample_ids(),
         finished,
         _fingerprints({one.image_path for one in finished.values()}, job.places).get,
     )

@@ -16,6 +16,7 @@ from pipeline.image_record import ImageRecord
 from pipeline.records.grants import Grants
 from pipeline.records.output import Output
 from pipeline.records.result import failed
+from pipeline.records.walk_memory import WalkMemory
 from pipeline.walk.allowance import Allowance
 
 Classify: TypeAlias = Callable[[Sequence[ImageRecord], Mapping[str, Allowance], str], float]
@@ -122,16 +123,18 @@ class Passes:
         return last is None or looks > last[0] or granted > last[1]
 
     def _make_room(self, shares: Sequence[Share], rows: Mapping[str, Row]) -> None:
-        """Rows are written anew: what they say stays spent, and where they do not lie alone they are taken out."""
-        names = {one.record.sample_id for one in shares} & rows.keys()
+        """Rows are written anew: what they say stays spent, and each image's get a file of their own."""
+        names = {one.record.sample_id for one in shares}
         costs = costs_of(rows, self._budget.unit)
-        begun_anew = {name for name in names if rows[name].confidence is None}
-        self._account.give_up(begun_anew, costs)
-        self._account.replace(names - begun_anew, costs)
+        begun_anew = {one for one in names if one in rows and rows[one].confidence is None}
+        forget(begun_anew, self._account, costs, self._output)
+        self._account.replace(names & rows.keys() - begun_anew, costs)
         self._account.save(self._output.store)
-        if self._is_merged or begun_anew:
-            self._output.drop(names)
+        if begun_anew:
+            self._output.drop(begun_anew)
             self._is_merged = True
+        if self._is_merged:  # an image that is put off keeps what it has
+            self._output.part(names - begun_anew)
 
     def _tell_the_rest(self, rows: Mapping[str, Row]) -> None:
         for record in self._records:
@@ -154,9 +157,18 @@ def forget_rows(budget: ArchiveBudget, output: Output, sample_ids: Collection[st
     if not sample_ids:
         return
     account = account_of(output.store, budget.unit)
-    costs = costs_of(rows_of(output), budget.unit)
-    account.give_up(sample_ids, costs)
+    forget(sample_ids, account, costs_of(rows_of(output), budget.unit), output)
     account.save(output.store)
+
+
+def forget(
+    sample_ids: Collection[str], account: Account, costs: Mapping[str, int], output: Output
+) -> None:
+    """Images are about to be begun anew: what they cost is in no row, and nothing of their walks is remembered."""
+    account.give_up(sample_ids, costs)
+    walks = WalkMemory(output.store)
+    for one in sample_ids:
+        walks.forget(one)
 
 
 def spent_of(budget: ArchiveBudget, output: Output) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -58,6 +59,28 @@ class Output:
     def batches(self, table: str) -> Iterator[pa.RecordBatch]:
         """All rows of a table, some at a time."""
         return self.store.scan(table, self._schema(table))
+
+    def sample_ids(self) -> set[str]:
+        """Of all images that have a row in any table: a process that was killed leaves some without a prediction."""
+        found: set[str] = set()
+        for table in ("images", "ledger", "predictions"):  # looks are written after the ledger
+            for batch in self.store.scan(table, self._schema(table), columns=["sample_id"]):
+                found.update(pc.unique(batch["sample_id"]).to_pylist())
+        return found
+
+    def part(self, sample_ids: Collection[str]) -> None:
+        """Take the rows of some images out of the large files, into parts of their own.
+
+        There a new result replaces them, and stays away from the others.
+        """
+        parts = {
+            table: self.read(table).filter(pc.field("sample_id").isin(sorted(sample_ids)))
+            for table in TABLES
+        }
+        self.drop(sample_ids)
+        for table in TABLES:
+            for sample_id, rows in _by_image(parts[table]):
+                self.store.put(f"{table}/{_part_name(sample_id)}", _encoded(rows))
 
     def drop(self, sample_ids: Collection[str]) -> None:
         """Remove the rows of some images, as before they are classified again."""
@@ -113,6 +136,18 @@ def _batched(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[list[pa.R
     """Some at a time; itertools.batched comes with Python 3.12."""
     while some := list(islice(batches, size)):
         yield some
+
+
+def _by_image(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each image, in their order."""
+    ids = rows["sample_id"].combine_chunks().dictionary_encode()
+    places = ids.indices.to_numpy()
+    order = np.argsort(places, kind="stable")
+    counts = np.bincount(places, minlength=len(ids.dictionary))
+    together, first = rows.take(pa.array(order)), 0
+    for sample_id, count in zip(ids.dictionary.to_pylist(), counts.tolist(), strict=True):
+        yield sample_id, together.slice(first, count)
+        first += count
 
 
 def _part_name(sample_id: str) -> str:

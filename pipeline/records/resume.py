@@ -71,7 +71,7 @@ def plan_resumption(
 
     Args:
         records: the manifest.
-        written: ids that have a row, whatever it says.
+        written: ids that have a row in any table, whatever it says.
         finished: ids that were classified.
         fingerprint: of a path as it is now; None when it cannot be told.
     """

@@ -40,6 +40,10 @@ class WalkMemory:
         found = self.store.get(_name(sample_id))
         return None if found is None else decoded(found)
 
+    def forget(self, sample_id: str) -> None:
+        """None there is no error."""
+        self.store.remove(_name(sample_id))
+
 
 def encoded(walk: RememberedWalk) -> bytes:
     """As the bytes of an .npz file."""

@@ -169,6 +169,47 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         for table in TABLES:
             assert set(output.read(table)["sample_id"].to_pylist()) == {"a", "c"}
 
+    @pytest.mark.parametrize("is_compacted", [False, True])
+    def test_an_image_without_a_prediction_is_known(
+        self, tmp_path: Path, is_compacted: bool
+    ) -> None:
+        """Whose process was killed before its prediction: dropped and done again, it has its rows once."""
+        output = made(tmp_path, "a", "b")
+        [lost] = [
+            part
+            for part in (tmp_path / "predictions").iterdir()
+            if pd.read_parquet(part)["sample_id"].tolist() == ["b"]
+        ]
+        lost.unlink()
+        if is_compacted:  # as an interrupted run does
+            output.compact()
+        assert output.sample_ids() == {"a", "b"}
+
+        output.drop({"b"})
+        output.commit(result("b", looks=3))
+        looks = output.read("glimpses").to_pandas()
+        assert looks.groupby("sample_id").size().to_dict() == {"a": 2, "b": 3}
+
+    def test_parted_images_keep_their_rows_and_are_replaced_alone(self, tmp_path: Path) -> None:
+        """Taken out of the large files, rows are the same; a new result then replaces one image's and no other's."""
+        output = made(tmp_path, "a", "b", "c")
+        output.commit(result("b", looks=7))
+        output.compact()
+        keys = {"predictions": ["sample_id"], "glimpses": ["sample_id", "order"]}
+        before = {t: output.read(t).to_pandas().sort_values(by) for t, by in keys.items()}
+        output.part({"b", "c", "nobody"})
+        for table, by in keys.items():
+            after = output.read(table).to_pandas().sort_values(by)
+            pd.testing.assert_frame_equal(
+                after.reset_index(drop=True), before[table].reset_index(drop=True)
+            )
+        output.commit(result("b", looks=1, label=0))
+
+        looks = output.read("glimpses").to_pandas().groupby("sample_id").size()
+        labels = output.read("predictions").to_pandas().set_index("sample_id")["label"]
+        assert looks.to_dict() == {"a": 2, "b": 1, "c": 2}
+        assert labels.to_dict() == {"a": "dog", "b": "cat", "c": "dog"}
+
     @pytest.mark.parametrize("table", TABLES)
     def test_killed_between_renames_loses_nothing(self, tmp_path: Path, table: str) -> None:
         """A compaction killed after moving the old table away is finished by the next run."""

@@ -27,7 +27,7 @@ from pipeline.images.opening import fingerprint_of
 from pipeline.manifest import Manifest
 from pipeline.records.output import Output
 from pipeline.records.resume import COLUMNS, Resumption, finished_images, plan_resumption
-from pipeline.records.run import Run, Spending, refuse_other_settings, write_run
+from pipeline.records.run import Run, Spending, refuse_other_settings, seconds_before, write_run
 from pipeline.records.store.run_store import RunStore
 from pipeline.records.summary import UNTRAINED, Tally, readable_bytes, render_summary
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
@@ -86,6 +86,7 @@ def run(job: ClassifyJob) -> int:
         model=shown(job.model.place),
         is_trained=is_trained,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=seconds_before(job.store),
     )
     write_run(record, job.store)
     try:
@@ -183,7 +184,7 @@ def _close(job: ClassifyJob, record: Run, resumption: Resumption, started: float
     tally = Tally.of(output.batches("predictions"), output.class_names)
     finished = replace(
         record,
-        seconds=time.monotonic() - started,
+        seconds=record.seconds + time.monotonic() - started,
         totals=tally.totals(resumption.num_skipped),
         archive_budget=_spending(job),
     )

@@ -73,7 +73,7 @@ class Run:
     status: Literal["running", "finished", "interrupted"] = "running"
     """`running` in a directory where nothing runs means that the run was killed."""
     seconds: float = 0.0
-    """Wall time."""
+    """Wall time of all runs into the directory, together; of one that was killed it is not known."""
     totals: Totals = field(default_factory=Totals)
     """What came of it."""
     archive_budget: Spending | None = None
@@ -86,6 +86,12 @@ def write_run(run: Run, store: RunStore) -> None:
     """Write run.json, atomically."""
     text = json.dumps(asdict(run), indent=2, ensure_ascii=False, default=list)
     store.put(RUN, f"{text}\n".encode())
+
+
+def seconds_before(store: RunStore) -> float:
+    """Wall time of the runs into a store that are over; 0 where there was none."""
+    found = store.get(RUN)
+    return 0.0 if found is None else float(json.loads(found).get("seconds", 0.0))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -201,6 +201,7 @@ class TestClassify:
         """A failed image is tried again, a changed one is classified anew, finished ones are skipped."""
         manifest, out, _, _ = run
         before = pd.read_parquet(out / "predictions").set_index("sample_id")
+        seconds = json.loads((out / "run.json").read_text())["seconds"]
         slide(manifest.parent / "gone.tif", seed=77)
         slide(manifest.parent / "003.tif", 777, 800, seed=78)
         model = untrained(manifest.parent / "untrained").place
@@ -212,6 +213,7 @@ class TestClassify:
 
         assert status == 3, said
         assert "resuming: 9 of 19 images are done" in said
+        assert json.loads((out / "run.json").read_text())["seconds"] > seconds + 1
         assert sorted(after.index) == sorted(before.index)
         pd.testing.assert_frame_equal(after.loc[skipped], before.loc[skipped])
         assert after.loc["gone.tif", "status"] == "ok"

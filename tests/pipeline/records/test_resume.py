@@ -16,7 +16,7 @@ from pipeline.records.resume import (
     finished_images,
     plan_resumption,
 )
-from pipeline.records.run import refuse_other_settings
+from pipeline.records.run import refuse_other_settings, seconds_before
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.storage.fingerprint import Fingerprint
 
@@ -59,6 +59,16 @@ class TestFinishedImages:
         assert sorted(finished_images(predictions)) == ["a", "b"]
         again = finished_images(predictions, tried_again=("failed", "degraded"))
         assert again == {"a": FinishedImage("x", Fingerprint(1, 4, "x"))}
+
+
+class TestSecondsBefore:
+    def test_runs_into_a_directory_add_up(self, tmp_path: Path) -> None:
+        """None yet, then what the last run wrote, which holds those before it."""
+        store = DiskStore(tmp_path)
+        assert seconds_before(store) == 0.0
+        (tmp_path / "run.json").write_text(json.dumps({"settings": {}, "seconds": 12.5}))
+
+        assert seconds_before(store) == 12.5
 
 
 class TestRefuseOtherSettings:

@@ -42,7 +42,15 @@ class DiagonalLSTM(nn.Module):
             nn.init.uniform_(weight, -bound, bound)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, m, n) to (2, t, m n, B): left map, right map, positions row by row."""
+        """(B, C, m, n) to (2, t, m n, B): left map, right map, positions row by row.
+
+        Of the weights' precision under autocast, too: it knows `baddbmm` but not the forms that write in place, so
+        that a product would find its operands in two types.
+        """
+        with torch.autocast(maps.device.type, enabled=False):
+            return self._hidden(maps.to(torch.promote_types(maps.dtype, self.input.dtype)))
+
+    def _hidden(self, maps: Tensor) -> Tensor:
         m, n = maps.shape[2:]
         front = wavefront(m, n, maps.device)
         columns = maps.flatten(2).permute(1, 2, 0).contiguous()  # (C, N, B)

@@ -70,23 +70,27 @@ class DiagonalRecurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of inputs and weights; those of a weight are one product, at the end."""
-        inputs, *saved = ctx.saved_tensors
-        weights, states, front = Weights(*saved[:4]), States(*saved[4:]), ctx.front
-        b = ctx.num_maps
-        of_hidden = reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
-        grads = run_back(of_hidden, weights, states, front, b)  # (D, 4t, N B)
-        grad_maps = None
-        if ctx.needs_input_grad[0]:
-            both = torch.bmm(weights.input.mT, grads)  # (D, C, N B)
-            grad_maps = reordered(both, front.stored, b).sum(dim=0)
-        return (
-            grad_maps,
-            torch.bmm(grads, inputs.mT),
-            grads.sum(dim=2),
-            torch.bmm(grads, _neighbours(states.hidden, front.left, b).mT),
-            torch.bmm(grads, _neighbours(states.hidden, front.above, b).mT),
-            None,
-        )
+        with torch.autocast(grad_hidden.device.type, enabled=False):  # as the forward pass
+            return (*_gradients(ctx, grad_hidden), None)
+
+
+def _gradients(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor | None, ...]:
+    inputs, *saved = ctx.saved_tensors
+    weights, states, front = Weights(*saved[:4]), States(*saved[4:]), ctx.front
+    b = ctx.num_maps
+    of_hidden = reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
+    grads = run_back(of_hidden, weights, states, front, b)  # (D, 4t, N B)
+    grad_maps = None
+    if ctx.needs_input_grad[0]:
+        both = torch.bmm(weights.input.mT, grads)  # (D, C, N B)
+        grad_maps = reordered(both, front.stored, b).sum(dim=0)
+    return (
+        grad_maps,
+        torch.bmm(grads, inputs.mT),
+        grads.sum(dim=2),
+        torch.bmm(grads, _neighbours(states.hidden, front.left, b).mT),
+        torch.bmm(grads, _neighbours(states.hidden, front.above, b).mT),
+    )
 
 
 def run(inputs: Tensor, weights: Weights, front: Wavefront, b: int) -> States:

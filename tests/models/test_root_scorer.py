@@ -39,12 +39,30 @@ class TestRootScorer:
 
     def test_roots_are_scored_in_sight_of_each_other(self) -> None:
         """Another root changes a root's score, which a convolution of 3 x 3 roots would not see from six away."""
-        scorer = RootScorer(num_bands=1).eval()
-        overviews = torch.rand(1, 7, 1, 6, 6)
+        scorer = RootScorer(num_bands=1).eval().double()  # float32 may round so little away
+        overviews = torch.rand(1, 7, 1, 6, 6, dtype=torch.double)
         changed = overviews.clone()
         changed[0, 0] = 1 - changed[0, 0]
 
         assert not torch.equal(scorer(overviews)[0, 6], scorer(changed)[0, 6])
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_learns_in_mixed_precision(self, kind: str) -> None:
+        """Under bfloat16 autocast the scores are those of float32 to 8 bits, and every weight has a gradient."""
+        torch.manual_seed(0)
+        model, overviews = network(kind), torch.rand(3, 5, 1, 6, 6)
+        model.eval()
+        expected = model.root_logits(overviews)
+        with torch.autocast("cpu", torch.bfloat16):
+            judged = model.root_logits(overviews)
+            drawn = model.train().root_logits(overviews)
+        drawn.float().sum().backward()
+
+        torch.testing.assert_close(judged.float(), expected, rtol=0.02, atol=0.02)
+        assert model.root_scorer is not None
+        for weight in model.root_scorer.parameters():
+            assert weight.grad is not None
+            assert weight.grad.isfinite().all()
 
     def test_a_network_without_one_says_so(self) -> None:
         """The message names the option."""

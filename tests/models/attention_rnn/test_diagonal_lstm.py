@@ -104,3 +104,35 @@ class TestDiagonalLSTM:
 
         assert torch.equal(first, second)
         assert torch.equal(maps, kept)
+
+
+class TestMixedPrecision:
+    def test_autocast_does_not_touch_it(self) -> None:
+        """Under bfloat16 autocast, backward pass included, states and gradients are to the last bit those without."""
+        torch.manual_seed(0)
+        layer, maps = DiagonalLSTM(3, 5), torch.randn(2, 3, 4, 6, requires_grad=True)
+        wanted = [maps, *layer.parameters()]
+
+        plain = layer(maps)
+        with torch.autocast("cpu", torch.bfloat16):
+            cast = layer(maps)
+            with torch.no_grad():
+                without_gradient = layer(maps)
+            grads = torch.autograd.grad(cast.square().sum(), wanted)
+
+        assert torch.equal(cast, plain)
+        assert torch.allclose(without_gradient, plain, rtol=0, atol=1e-6)
+        for one, other in zip(
+            grads, torch.autograd.grad(plain.square().sum(), wanted), strict=True
+        ):
+            assert torch.equal(one, other)
+
+    def test_rounded_maps_are_computed_with_in_full(self) -> None:
+        """Maps that a layer before left in bfloat16 give the states of the same numbers in float32."""
+        torch.manual_seed(0)
+        layer, maps = DiagonalLSTM(3, 5), torch.randn(2, 3, 4, 6).bfloat16()
+
+        with torch.autocast("cpu", torch.bfloat16):
+            found = layer(maps)
+
+        assert torch.equal(found, layer(maps.float()))

@@ -20,6 +20,19 @@ def network(kind: str, *, num_depths: int = 3) -> NetworkConfig:
     return NetworkConfig(location=kind, num_depths=num_depths)  # type: ignore[arg-type]
 
 
+def learned(
+    location: RecurrentLocation, features: Features, *, is_mixed: bool
+) -> tuple[Tensor, Tensor]:
+    """Logits, and the gradient of their squares as one vector."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=is_mixed):
+        logits = location(features)
+    weights = [weight for weight in location.parameters() if weight.requires_grad]
+    found = torch.autograd.grad(
+        logits.float().square().sum(), weights, allow_unused=True, materialize_grads=True
+    )
+    return logits, torch.cat([one.flatten() for one in found])
+
+
 class TestRecurrentLocation:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize(
@@ -54,6 +67,26 @@ class TestRecurrentLocation:
         for name in names:
             assert torch.equal(one[name], same[name])
             assert not torch.equal(one[name], other[name])
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_learns_in_mixed_precision(self, kind: str) -> None:
+        """Under bfloat16 autocast logits are those of float32 to 8 bits, and so is the gradient's direction."""
+        torch.manual_seed(0)
+        location = RecurrentLocation(
+            cell_channels=8, num_depths=1, gamma=2 if kind == "block_attention_rnn" else 1
+        )
+        depths = torch.zeros(3, dtype=torch.int64)
+        features = Features(torch.zeros(3, 1), torch.randn(3, 8, 7, 7), depths)
+
+        logits, gradient = learned(location, features, is_mixed=False)
+        mixed, mixed_gradient = learned(location, features, is_mixed=True)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            judged = location.eval()(features)
+
+        assert not torch.equal(mixed, logits)  # or nothing was mixed
+        torch.testing.assert_close(mixed.float(), logits, rtol=0.02, atol=0.02)
+        torch.testing.assert_close(judged.float(), logits, rtol=0.02, atol=0.02)
+        assert F.cosine_similarity(mixed_gradient, gradient, dim=0) > 0.999
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_an_answer_does_not_depend_on_its_batch(self, kind: str) -> None:

@@ -85,7 +85,7 @@ class Explorer:
         return replace(
             cells,
             boxes=self._shifted(cells, image_px) if parent else cells.boxes,
-            scores=cells.scores + extra,
+            scores=_without_forcing(cells.scores) + extra,
             log_probs=cells.log_probs + extra,
         )
 
@@ -107,6 +107,11 @@ class Explorer:
         shifts = self._rng.uniform(-largest * scale, largest * scale, starts.shape)  # (G, 2)
         moved = starts + np.rint(shifts).astype(np.int64)
         return np.concatenate([starts_inside(moved, sides, np.array(image_px)), sides], axis=1)
+
+
+def _without_forcing(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(G,) scores less what the path to a forced look handed down: chance has chosen that look, not all below it."""
+    return np.where(scores > FORCED / 2, scores - FORCED, scores)
 
 
 def _at(values: Sequence[float], depth: int) -> float:

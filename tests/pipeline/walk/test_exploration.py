@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -42,6 +43,17 @@ def cells_of(log_probs: list[float], *, depth: int = 1) -> Candidates:
             )
             for index, value in enumerate(log_probs)
         ]
+    )
+
+
+def two_cells(depth: int) -> Cells:
+    """Side by side, at a depth."""
+    return Cells(
+        first=Position(depth, 0, 0),
+        ys=np.array([0]),
+        xs=np.array([0, 96]),
+        height=96,
+        width=96,
     )
 
 
@@ -92,6 +104,32 @@ class TestForcedCells:
         child = cells_of([-1.0])[0]
         explorer(child, cells_of([-1.0] * 4, depth=2), IMAGE_PX)
         assert len(explorer.forced) == 4
+
+    @pytest.mark.parametrize("score", ["path", "cell"])
+    def test_what_lies_below_competes_by_itself(self, score: Literal["path", "cell"]) -> None:
+        """Cells of a look that chance chose are scored as those of the same look chosen by the network."""
+        explorer = Explorer(ExplorationConfig(random_cells=(2.0, 0.0)), seed=[0], base_px=96)
+        rule = CandidateRule(score=score, explore=explorer)
+        log_probs = np.log([0.6, 0.4], dtype=np.float32)
+        seen = Observation(np.zeros(1, np.float32), log_probs)
+        forced = rule.of(ROOT, two_cells(1), seen)[1]
+        chosen = CandidateRule(score=score).of(ROOT, two_cells(1), seen)[1]
+
+        found = rule.of(forced, two_cells(2), seen)
+        expected = CandidateRule(score=score).of(chosen, two_cells(2), seen)
+
+        assert forced.score > FORCED / 2
+        np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=1e-9)
+
+    def test_a_forced_cell_of_a_forced_look_comes_first_once(self) -> None:
+        """Chance twice along a path weighs as much as once: cells forced anywhere are equals."""
+        explorer = Explorer(ExplorationConfig(random_cells=(2.0,)), seed=[0], base_px=96)
+        rule = CandidateRule(explore=explorer)
+        seen = Observation(np.zeros(1, np.float32), np.log([0.6, 0.4], dtype=np.float32))
+
+        deeper = rule.of(rule.of(ROOT, two_cells(1), seen)[0], two_cells(2), seen)
+
+        np.testing.assert_allclose(deeper.scores, FORCED, rtol=0, atol=10)
 
 
 class TestJitter:

@@ -77,6 +77,8 @@ class LearningRule:
             root_logits: (R, Q) of each image, where roots were chosen from an overview.
         """
         config = self.config
+        # Autocast leaves bfloat16, whose sums and counts stand still from 256 looks on.
+        kept = kept.to(torch.promote_types(kept.dtype, torch.float32))
         singles = aggregation.look_log_probs(kept, num_classes)  # (M, K)
         predictions = aggregation.log_probs(kept, rows.image, rows.num_images)  # (N, K)
         sequence = self._sequence(predictions, kept, aggregation, rows)

@@ -131,6 +131,24 @@ class TestPaperMode:
 
         assert torch.autograd.gradcheck(loss, (kept,))
 
+    def test_looks_in_bfloat16_are_pooled_in_float32(self) -> None:
+        """With 600 looks per image, beyond what bfloat16 can count, the loss is that of the same numbers in float32."""
+        torch.manual_seed(0)
+        walk = [(0, -1, -1)] + [(1, 0, index % NUM_CELLS) for index in range(599)]
+        rows, kept = rows_of([1, 2], walk, walk), torch.randn(1200, NUM_CLASSES).bfloat16() + 1
+        cells = torch.randn(1200, NUM_CELLS)
+
+        found, expected = (
+            LearningRule(LearningConfig()).terms(
+                looked(cells), values, MeanAggregation(nn.Identity()), rows, NUM_CLASSES
+            )
+            for values in (kept, kept.float())
+        )
+
+        assert found.total.dtype is torch.float32
+        for name in ("total", "sequence", "per_feature", "location", "single_accuracy"):
+            assert torch.equal(getattr(found, name), getattr(expected, name)), name
+
     def test_the_second_stage_leaves_deep_looks_out_of_the_single_terms(self) -> None:
         """With per_feature_to 1 a look of depth 2 counts in the sequence terms only."""
         torch.manual_seed(1)

@@ -41,13 +41,20 @@ class Head(nn.Module):
         inputs = [sum(widths)] if fusion == "concat" else list(widths)
         self.classifications = nn.ModuleList(nn.Linear(width, num_classes) for width in inputs)
 
-    def features(self, vectors: Sequence[Tensor]) -> Tensor:
-        """(B, sum of widths): what other tasks may be learned from, before dropout (section 5.3)."""
-        return torch.cat(self._normed(vectors), dim=1)
+    def with_features(self, vectors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, C) per level to (B, K) log-probabilities, and to (B, sum of widths) features.
+
+        Features are what other tasks may be learned from, before dropout (section 5.3). Both from one normalisation:
+        a second one would count the batch twice in its statistics.
+        """
+        normed = [F.relu(norm(one)) for norm, one in zip(self.norms, vectors, strict=True)]
+        return self._classified(normed), torch.cat(normed, dim=1)
 
     def forward(self, vectors: Sequence[Tensor]) -> Tensor:
         """(B, C) per level to (B, K) log-probabilities."""
-        inputs = self._normed(vectors)
+        return self.with_features(vectors)[0]
+
+    def _classified(self, inputs: list[Tensor]) -> Tensor:
         if self._fusion == "concat":
             inputs = [torch.cat(inputs, dim=1)]
         parts = [
@@ -57,6 +64,3 @@ class Head(nn.Module):
         if self._fusion == "indep_product":
             return F.log_softmax(torch.stack(parts).sum(dim=0), dim=1)
         return torch.stack(parts).logsumexp(dim=0) - torch.log(torch.tensor(float(len(parts))))
-
-    def _normed(self, vectors: Sequence[Tensor]) -> list[Tensor]:
-        return [F.relu(norm(one)) for norm, one in zip(self.norms, vectors, strict=True)]

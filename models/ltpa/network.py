@@ -111,10 +111,8 @@ class AttentiveNetwork(nn.Module):
         if query is None and self._asks:
             query = self.trunk.vector(last)
         attended = self._attended(local, query)
-        vectors = [one.vector for one in attended]
-        return AttentiveAnswer(
-            self.head(vectors), tuple(one.mask for one in attended), self.head.features(vectors)
-        )
+        log_probs, features = self.head.with_features([one.vector for one in attended])
+        return AttentiveAnswer(log_probs, tuple(one.mask for one in attended), features)
 
     def global_vector(self, images: Tensor) -> Tensor:
         """(B, global width) of images: what others may be asked about with."""

@@ -151,10 +151,8 @@ class VggProgressive(nn.Module):
             if number in LEVELS[:-1]:
                 maps = F.max_pool2d(maps, 2)
         attended = self.last(maps, self.branches[1](maps))
-        vectors = [attended.vector]
-        return AttentiveAnswer(
-            self.head(vectors), (lower, attended.mask), self.head.features(vectors)
-        )
+        log_probs, features = self.head.with_features([attended.vector])
+        return AttentiveAnswer(log_probs, (lower, attended.mask), features)
 
 
 def _block(before: int, after: int, dropout: float) -> nn.Sequential:

@@ -175,6 +175,31 @@ class TestNetwork:
             torch.testing.assert_close(mask.sum(dim=(1, 2, 3)), torch.ones(2))
 
 
+class TestTraining:
+    @pytest.mark.parametrize(
+        "name", ["vgg", "att2-concat-pc", "att3-concat-pc", "att2-indep-pc", "pan"]
+    )
+    def test_a_batch_counts_once(self, name: str) -> None:
+        """One pass in training updates the statistics of each normalisation of the head once."""
+        network = MAKERS[name](4).train()
+
+        network(torch.rand(2, 3, 32, 32))
+
+        head = network.head
+        assert isinstance(head, Head)
+        assert [int(norm.num_batches_tracked) for norm in head.norms] == [1] * len(head.norms)
+
+    def test_features_are_what_is_classified(self) -> None:
+        """Without dropout the classifier's layer on the features gives the head's answer."""
+        torch.manual_seed(0)
+        head = Head([5, 3], 6, fusion="concat", dropout=0.5).eval()
+
+        log_probs, features = head.with_features([torch.randn(4, 5), torch.randn(4, 3)])
+
+        expected = F.log_softmax(head.classifications[0](features), dim=1)
+        torch.testing.assert_close(log_probs, expected)
+
+
 class TestFusion:
     def test_indep_is_the_mean_of_probabilities(self) -> None:
         """As the paper says; as the code has it, the product, normalised."""

@@ -142,8 +142,10 @@ class Engine:
             self._start_read(image, glimpse)
         for image in self._scheduler.take_finished():
             job = self._jobs[image]
-            work = partial(self._tasks.conclude, image, opened(job), job.started_s)
-            self._readers.submit(work, Subject(image), job)
+            walk = opened(job)
+            work = partial(self._tasks.conclude, image, walk, job.started_s)
+            looks = walk.traversal.looks
+            self._readers.submit(work, Subject(image), job, num_looks=len(looks))
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
         self._jobs.read_begins(image, glimpse)
@@ -243,16 +245,20 @@ class Engine:
         for _ in range(self._jobs.give_up_reads(image)):
             self._scheduler.was_given_up()
         self._scheduler.dropped(image)
+        read = None
         if job.walk is not None:
+            read = job.walk.tiles.cost
             job.walk.close()
-        self._conclude(image, failed(job.record, error, time.perf_counter() - job.started_s))
+        seconds = time.perf_counter() - job.started_s
+        self._conclude(image, failed(job.record, error, seconds, read))
 
     def _conclude(self, image: int, result: ImageResult) -> None:
         job = self._jobs.unconcluded(image)
         if job is not None:
             job.is_concluded = True
             work = partial(self._tasks.write, image, result)
-            self._readers.submit(work, Subject(image), job)
+            looks = result.glimpses
+            self._readers.submit(work, Subject(image), job, num_looks=len(looks))
 
     def _written(self, event: Written) -> None:
         job = self._jobs.remove(event.image)

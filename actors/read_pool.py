@@ -27,6 +27,8 @@ class ReadTask(Generic[T]):
     """What to do; handles its own errors."""
     subject: T
     """What it is for; told back when it is overdue."""
+    limit_s: float
+    """How long it may run."""
     started_s: float | None = None
     """`time.monotonic()` when a thread took it."""
     is_abandoned: bool = False
@@ -45,15 +47,17 @@ class ReadPool(Generic[T]):
         for _ in range(num_threads):
             self._start_thread()
 
-    def submit(self, work: Callable[[], None], subject: T) -> None:
-        """Do `work` when a thread is free."""
-        self._tasks.put(ReadTask(work, subject))
+    def submit(self, work: Callable[[], None], subject: T, limit_s: float) -> None:
+        """Do `work` when a thread is free; from then on it may run for so many seconds."""
+        self._tasks.put(ReadTask(work, subject, limit_s))
 
-    def abandon_overdue(self, timeout_s: float) -> list[T]:
-        """Give up what has run longer than this; returns what it was for."""
+    def abandon_overdue(self) -> list[T]:
+        """Give up what has run longer than it may; returns what it was for."""
         now = time.monotonic()
         with self._lock:
-            overdue = [task for task in self._running if now - (task.started_s or now) > timeout_s]
+            overdue = [
+                task for task in self._running if now - (task.started_s or now) > task.limit_s
+            ]
             for task in overdue:
                 task.is_abandoned = True
                 self._running.discard(task)

@@ -12,6 +12,8 @@ from pipeline.storage.place import is_far
 
 WATCH_INTERVAL_S = 0.5
 """How often overdue reads are looked for."""
+SECONDS_PER_LOOK = 0.005
+"""More than fifty times what it takes to conclude and to write one; a full scan has a million of them."""
 
 
 class ReadPools:
@@ -23,10 +25,19 @@ class ReadPools:
         self._timeout_s = config.read_timeout_s
         self._last_watch_s = time.monotonic()
 
-    def submit(self, work: Callable[[], None], subject: Subject, job: ImageJob) -> None:
-        """Do `work` when a thread is free, one of those that are right for the image."""
+    def submit(
+        self, work: Callable[[], None], subject: Subject, job: ImageJob, *, num_looks: int = 0
+    ) -> None:
+        """Do `work` when a thread is free, one of those that are right for the image.
+
+        Args:
+            work: reads, or puts together or writes what is known of some looks.
+            subject: what it is for.
+            job: its image.
+            num_looks: how many looks that are taken already it goes through.
+        """
         pool = self._far if is_far(job.record.image_path) else self._near
-        pool.submit(work, subject)
+        pool.submit(work, subject, self._timeout_s + SECONDS_PER_LOOK * num_looks)
 
     def overdue(self) -> list[Subject]:
         """What was given up now: it has run longer than a read may. Looks only now and then."""
@@ -35,7 +46,7 @@ class ReadPools:
             return []
         self._last_watch_s = now
         pools = (self._near, self._far)
-        return [subject for pool in pools for subject in pool.abandon_overdue(self._timeout_s)]
+        return [subject for pool in pools for subject in pool.abandon_overdue()]
 
     def close(self) -> None:
         """End the threads after what is queued."""

@@ -69,14 +69,14 @@ def accuracy_curve(images: Sequence[FinishedImage]) -> dict[str, Any]:
     seen = [image for image in images if image.label is not None]
     is_labelled = bool(seen) and all(image.true_label is not None for image in seen)
     longest = max((len(image.looks) for image in seen), default=0)
-    shares = []
-    for count in range(1, longest + 1):
-        hits = 0
-        for image in seen:
-            said = [look.label_so_far for look in image.looks[:count] if look.label_so_far]
-            wanted = image.true_label if is_labelled else image.label
-            hits += bool(said) and said[-1] == wanted
-        shares.append(hits / len(seen))
+    hits = [0] * longest
+    for image in seen:
+        wanted, is_right = image.true_label if is_labelled else image.label, False
+        for order in range(longest):
+            if order < len(image.looks) and (said := image.looks[order].label_so_far):
+                is_right = said == wanted  # else the last word stands
+            hits[order] += is_right
+    shares = [count / len(seen) for count in hits]
     return {"is_accuracy": is_labelled, "shares": shares, "images": len(seen)}
 
 

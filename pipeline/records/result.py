@@ -92,10 +92,12 @@ class ImageResult:
     """What is known of it, where its walk ended only for what it may spend and may be taken up again."""
 
 
-def failed(record: ImageRecord, error: BaseException, seconds: float) -> ImageResult:
-    """The result of an image that could not be classified."""
+def failed(
+    record: ImageRecord, error: BaseException, seconds: float, read: Acquisition | None = None
+) -> ImageResult:
+    """The result of an image that could not be classified. `read`: so far, where the error does not say it."""
     text = str(error) or type(error).__name__
-    cost = error.cost if isinstance(error, ImageError) else Acquisition()
+    cost = error.cost if isinstance(error, ImageError) else read or Acquisition()
     failure = Failure(
         record=record,
         error=text,

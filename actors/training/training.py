@@ -119,11 +119,12 @@ class Training:
     ) -> EpochFigures:
         images, right, loss, looks = self._team.total(validation.sums())
         num_images = max(images, 1)
+        steps = self._job.num_steps_per_epoch(self._team.size)
         per_image = {name: value / sums.num_images for name, value in sums.terms.items()}
         figures = EpochFigures(
             epoch=plan.epoch,
             stage=self.progress.stage,
-            learning_rate=plan.learning_rate(self._job, 0, 1),
+            learning_rate=plan.learning_rate(self._job, steps - 1, steps),
             loss=per_image["total"],
             losses={name: per_image[name] for name in ("sequence", "per_feature", "location")},
             accuracy=per_image["accuracy"],

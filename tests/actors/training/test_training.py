@@ -37,6 +37,12 @@ class TestLoop:
             assert one.bytes_read > 0
             assert one.num_failed == 0
 
+    def test_the_rate_is_that_of_the_last_step(self, trained: TrainingJob) -> None:
+        """Of nine steps, the last begins at 8/9 of a schedule that falls to nothing from 4/5 on: 5/9 are left."""
+        rates = [one.learning_rate for one in curve(trained.out)]
+
+        assert rates == pytest.approx([0.002, 0.002, 0.002 * 5 / 9])
+
     def test_the_loss_falls(self, trained: TrainingJob) -> None:
         """The last epoch's loss is below the first's."""
         figures = curve(trained.out)

@@ -93,18 +93,26 @@ class Learner:
             learning_rate: of this step.
             is_blank: whether they are none; then this worker has no say in the step.
         """
-        self.network.train()
+        self.network.train(not is_blank)  # or nothing would enter the statistics of normalisations
         for group in self._optimiser.param_groups:
             group["lr"] = learning_rate
         self._optimiser.zero_grad(set_to_none=True)
+        before, voice = self.rule.baseline, 0.0 if is_blank else 1.0
         with self._cast():
             terms: LossTerms = self._module(batch)
-        (terms.total * (0.0 if is_blank else 1.0)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        voices, baselines = self._team.total([voice, voice * self.rule.baseline])
+        self.rule.baseline = baselines / voices if voices else before
+        # Gradients become means over all workers; the mean is to be over those that have a say.
+        share = voice * self._team.size / max(voices, 1.0)
+        (terms.total * share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if voices:  # Adam would move by its moments alone
+            self._descend()
+        return terms.detached()
+
+    def _descend(self) -> None:
         if self._clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self._clip_norm)
         self._optimiser.step()
-        self.rule.baseline = float(self._team.mean(torch.tensor(self.rule.baseline)))
-        return terms.detached()
 
     def state(self) -> LearnerState:
         """What a checkpoint keeps, beside the network."""

@@ -25,14 +25,6 @@ class Team:
         """Whether this worker writes files."""
         return self.rank == 0
 
-    def mean(self, values: torch.Tensor) -> torch.Tensor:
-        """The mean of a small tensor over all workers; every worker must call it."""
-        if self.size == 1:
-            return values
-        total = values.to(self.device).clone()
-        distributed.all_reduce(total)
-        return (total / self.size).to(values.device)
-
     def total(self, values: Sequence[float]) -> list[float]:
         """Sums over all workers; every worker must call it."""
         if self.size == 1:
@@ -41,3 +33,20 @@ class Team:
         distributed.all_reduce(total)
         summed: list[float] = total.tolist()
         return summed
+
+    def gathered(self, values: torch.Tensor) -> torch.Tensor:
+        """The rows of all workers, one worker after the other, of (N, ...); every worker must call it.
+
+        Args:
+            values: this worker's rows; another may have more of them, or none.
+        """
+        if self.size == 1:
+            return values
+        ranks = range(self.size)
+        counts = [int(n) for n in self.total([len(values) * (r == self.rank) for r in ranks])]
+        rows = values.new_zeros((max(counts), *values.shape[1:]), device=self.device)
+        rows[: len(values)] = values.to(self.device)
+        parts = [torch.empty_like(rows) for _ in ranks]
+        distributed.all_gather(parts, rows)
+        kept = [part[:count] for part, count in zip(parts, counts, strict=True)]
+        return torch.cat(kept).to(values.device)

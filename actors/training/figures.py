@@ -55,6 +55,8 @@ class EpochFigures:
     """Cross-entropy of their predictions, in nats."""
     validation_looks: float
     """Looks per image."""
+    validation_num_failed: int = 0
+    """Validation images that could not be walked; logs of older versions do not say."""
     is_best: bool
     """Best of its stage so far."""
     seconds: float

@@ -45,7 +45,7 @@ def train(job: TrainingJob, team: Team, *, report: Report) -> None:
         report: told of every epoch, on every worker.
 
     Raises:
-        UsageError: if not one training image can be walked.
+        UsageError: if not one image of a split can be walked.
     """
     settle_in()
     run = Training(job, team, report)
@@ -93,18 +93,17 @@ class Training:
         progress = self.progress
         plan = EpochPlan(stage=stage, epoch=progress.epoch, epoch_of_stage=progress.epoch_of_stage)
         sums = run_epoch(self._job, plan, learner, self._walks, self._team, self._watch)
-        if not sums.num_images:
-            raise UsageError(
-                "not one image of the training split could be opened; run foveate doctor on them"
-            )
+        _refuse_none(sums.num_images, "training")
         validation = self._validate(stage)
         figures = self._figures(plan, sums, validation, time.monotonic() - started)
         if figures.is_best:
             value = self._metric(figures)
             progress = replace(progress, best_epoch=progress.epoch, best_value=value)
         self.progress = progress.next_epoch()
+        if figures.is_best and stage is self._job.stages[-1]:
+            self._export(stage, validation)
         if self._team.is_leader:
-            self._write(stage, figures, validation)
+            self._write(figures, validation)
             self._save(learner)
         self._report(figures)
 
@@ -117,8 +116,8 @@ class Training:
     def _figures(
         self, plan: EpochPlan, sums: EpochSums, validation: Validation, seconds: float
     ) -> EpochFigures:
-        images, right, loss, looks = self._team.total(validation.sums())
-        num_images = max(images, 1)
+        num_images, right, loss, looks, failed = self._team.total(validation.sums())
+        _refuse_none(num_images, "validation")  # no image, no mistake: it would be the best epoch
         steps = self._job.num_steps_per_epoch(self._team.size)
         per_image = {name: value / sums.num_images for name, value in sums.terms.items()}
         figures = EpochFigures(
@@ -134,6 +133,7 @@ class Training:
             validation_accuracy=right / num_images,
             validation_loss=loss / num_images,
             validation_looks=looks / num_images,
+            validation_num_failed=int(failed),
             is_best=False,
             seconds=seconds,
         )
@@ -150,15 +150,16 @@ class Training:
         patience, best = self._job.config.early_stopping.patience, self.progress.best_epoch
         return patience is not None and best is not None and self.progress.epoch - best > patience
 
-    def _write(self, stage: Stage, figures: EpochFigures, validation: Validation) -> None:
+    def _export(self, stage: Stage, validation: Validation) -> None:
+        """Write the model; its temperature is that of the whole split, so every worker must call it."""
+        log_probs = self._team.gathered(torch.from_numpy(validation.log_probs)).numpy()
+        labels = self._team.gathered(torch.from_numpy(validation.labels)).numpy()
+        if self._team.is_leader:
+            temperature = fit_temperature(log_probs, labels)
+            export_model(self._job, stage, self._network, temperature=temperature)
+
+    def _write(self, figures: EpochFigures, validation: Validation) -> None:
         append_figures(figures, self._job.out)
-        if figures.is_best and stage is self._job.stages[-1]:
-            export_model(
-                self._job,
-                stage,
-                self._network,
-                temperature=fit_temperature(validation.log_probs, validation.labels),
-            )
         if self._board is not None:
             self._board.show(figures)
             self._board.show_looks(validation.examples, figures.epoch)
@@ -186,6 +187,13 @@ class Training:
                 ),
                 self._job.out,
             )
+
+
+def _refuse_none(num_images: float, split: str) -> None:
+    if not num_images:
+        raise UsageError(
+            f"not one image of the {split} split could be opened; run foveate doctor on them"
+        )
 
 
 ADDED_PARTS = ("root_scorer", "level_choice")

@@ -30,16 +30,19 @@ class Validation:
     """(N,) true classes."""
     num_looks: int
     """Of all images."""
+    num_failed: int
+    """Images that could not be walked."""
     examples: tuple[Episode, ...]
     """The first walks, to be shown."""
 
     def sums(self) -> list[float]:
-        """Images, right ones, cross-entropy and looks."""
+        """Images, right ones, cross-entropy, looks, and images that failed."""
+        failed = float(self.num_failed)
         if not len(self.labels):
-            return [0.0, 0.0, 0.0, 0.0]
+            return [0.0, 0.0, 0.0, 0.0, failed]
         num_right = float(np.sum(self.log_probs.argmax(axis=1) == self.labels))
         loss = cross_entropy(self.log_probs, self.labels) * len(self.labels)
-        return [float(len(self.labels)), num_right, loss, float(self.num_looks)]
+        return [float(len(self.labels)), num_right, loss, float(self.num_looks), failed]
 
 
 def validate(
@@ -74,6 +77,7 @@ def validate(
         log_probs=np.concatenate(log_probs) if log_probs else np.zeros((0, num_classes)),
         labels=np.array(labels, np.int64),
         num_looks=num_looks,
+        num_failed=len(mine) - len(labels),
         examples=tuple(examples),
     )
 

@@ -113,23 +113,35 @@ class TestPaperMode:
         assert figures.losses["location"] != 0
 
 
+def rows_of(manifest: Path) -> list[dict[str, str]]:
+    """Its lines, with paths that hold anywhere."""
+    rows = list(csv.DictReader(manifest.read_text().splitlines()))
+    return [row | {"image_path": str(manifest.parent / row["image_path"])} for row in rows]
+
+
+def written(rows: list[dict[str, str]], path: Path) -> Path:
+    """A manifest of them."""
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
 class TestBadImages:
-    def test_one_harms_no_other(self, manifest: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("split", ["train", "validation"])
+    def test_one_harms_no_other(self, manifest: Path, tmp_path: Path, split: str) -> None:
         """An image that is gone is counted and left out; the epoch goes on with the others."""
-        rows = list(csv.DictReader(manifest.read_text().splitlines()))
-        for row in rows:
-            row["image_path"] = str(manifest.parent / row["image_path"])
-        rows[0]["image_path"] = "gone.tif"
-        other = tmp_path / "m.csv"
-        with other.open("w", newline="") as file:
-            table = csv.DictWriter(file, list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
+        rows = rows_of(manifest)
+        chosen = next(row for row in rows if row["split"] == split)
+        chosen["image_path"] = "gone.tif"
+        other = written(rows, tmp_path / "m.csv")
         job = job_of(tmp_path, small_config(other, stages=[{"epochs": 1}]), tmp_path / "out")
         train(job, Team(), report=lambda _: None)
 
         [figures] = curve(job.out)
-        assert figures.num_failed == int(rows[0]["split"] == "train")
+        assert figures.num_failed == int(split == "train")
+        assert figures.validation_num_failed == int(split == "validation")
 
     def test_no_image_at_all_ends_the_run(self, manifest: Path, tmp_path: Path) -> None:
         """When nothing can be opened the run says so instead of training on nothing."""
@@ -140,3 +152,16 @@ class TestBadImages:
 
         with pytest.raises(UsageError, match="not one image of the training split"):
             train(job, Team(), report=lambda _: None)
+
+    def test_nothing_to_choose_by_ends_the_run(self, manifest: Path, tmp_path: Path) -> None:
+        """An epoch without one validation image is no epoch without mistakes: no model is written."""
+        rows = rows_of(manifest)
+        for index, row in enumerate(rows):
+            if row["split"] == "validation":
+                row["image_path"] = f"gone/{index}.tif"
+        other = written(rows, tmp_path / "m.csv")
+        job = job_of(tmp_path, small_config(other, stages=[{"epochs": 1}]), tmp_path / "out")
+
+        with pytest.raises(UsageError, match="not one image of the validation split"):
+            train(job, Team(), report=lambda _: None)
+        assert not (job.out / "model").exists()

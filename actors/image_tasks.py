@@ -167,7 +167,7 @@ class ImageTasks:
         except TileReadError as error:
             self.post(NotRead(image, glimpse, str(error)))
         except AllowanceSpentError as error:
-            walk.tiles.source.header += error.cost
+            walk.tiles.charge(error.cost)
             self.post(Forgone(image, glimpse))
         except Exception as error:  # noqa: BLE001  # becomes the image's row
             self.post(Broke(image, _told(walk.record, error, walk.tiles.cost)))

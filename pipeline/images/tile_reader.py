@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeAlias
 
-from pipeline.errors import TileReadError
+from pipeline.errors import AllowanceSpentError, TileReadError
 from pipeline.images.source import Source
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.images.tile_cache import TileCache
@@ -87,6 +87,11 @@ class TileReader:
             for key, text in failures.items():
                 self._failures[key] = FailedTile(key, TileReadError(text), is_final=True)
 
+    def charge(self, cost: Acquisition) -> None:
+        """Count what was read and belongs to no tile: in vain, or by an earlier walk."""
+        with self._lock:
+            self.source.header += cost
+
     def abandon(self, error: TileReadError) -> None:
         """Count every tile that is being read right now as failed; storage does not answer for it."""
         with self._lock:
@@ -132,7 +137,7 @@ class TileReader:
             with self._lock:
                 lost = [key for key in mine if self._in_flight.pop(key, None) is mine[key]]
             for key in lost:
-                mine[key].set_exception(error)
+                mine[key].set_exception(_for_those_who_wait(error))
             raise
 
     def _read(
@@ -158,3 +163,8 @@ class TileReader:
             self._failures[key] = answer
         else:
             self._cache.put((self._number, key), answer)
+
+
+def _for_those_who_wait(error: BaseException) -> BaseException:
+    """What was read in vain is told once: to who read it."""
+    return AllowanceSpentError(str(error)) if isinstance(error, AllowanceSpentError) else error

@@ -73,10 +73,8 @@ class Output:
 
         There a new result replaces them, and stays away from the others.
         """
-        parts = {
-            table: self.read(table).filter(pc.field("sample_id").isin(sorted(sample_ids)))
-            for table in TABLES
-        }
+        wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+        parts = {table: self.read(table).filter(wanted) for table in TABLES}
         self.drop(sample_ids)
         for table in TABLES:
             for sample_id, rows in _by_image(parts[table]):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pipeline.errors import AllowanceSpentError
 from pipeline.storage.acquisition import Acquisition
-from pipeline.storage.byte_range import ByteRange, Piece
+from pipeline.storage.byte_range import ByteRange, Piece, tile_cost
 from pipeline.storage.coalescing import plan_requests
 from pipeline.storage.purse import Purse
 from pipeline.storage.storage import Storage
@@ -45,7 +45,14 @@ class MeteredStorage(Storage):
         """
         bounded = [one for one in ranges if one.count is not None]
         answers = iter(self._bounded(bounded))
-        return [self._whole(one) if one.count is None else next(answers) for one in ranges]
+        pieces: list[Piece] = []
+        try:
+            for one in ranges:
+                pieces.append(self._whole(one) if one.count is None else next(answers))  # noqa: PERF401  # those that came count, whatever the next one does
+        except AllowanceSpentError as error:
+            error.cost += _in_vain([*pieces, *answers])
+            raise
+        return pieces
 
     def close(self) -> None:
         """No reads from now on."""
@@ -107,3 +114,9 @@ class MeteredStorage(Storage):
             f"{self.uri}: {wanted} bytes are wanted, {self._purse.num_left} are left of its share of the "
             "archive's budget; give the archive more, or fewer images"
         )
+
+
+def _in_vain(pieces: Iterable[Piece]) -> Acquisition:
+    """What came and is thrown away, for there is not enough for the rest."""
+    came = tile_cost(pieces, 0.0)
+    return replace(came, requested_bytes=0, gap_bytes=came.transferred_bytes)

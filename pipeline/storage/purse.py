@@ -16,6 +16,7 @@ class Purse:
     """
 
     def __init__(self, num_bytes: int | None = None) -> None:
+        self._num_bytes = num_bytes
         self._left = num_bytes
         self._lock = threading.Lock()
 
@@ -28,6 +29,13 @@ class Purse:
     def num_left(self) -> int | None:
         """Bytes left; None: without end."""
         return self._left
+
+    @property
+    def num_spent(self) -> int:
+        """Bytes taken and not given back; 0 where there is no end, and nobody counts."""
+        if self._num_bytes is None or self._left is None:
+            return 0
+        return self._num_bytes - self._left
 
     def take(self, num_bytes: int) -> bool:
         """Take bytes out; False, and nothing is taken, where there are not as many."""

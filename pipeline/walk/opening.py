@@ -15,6 +15,7 @@ from pipeline.images.pyramid import Pyramid
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
+from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.purse import Purse
 from pipeline.walk.allowance import ENDLESS, Allowance
 from pipeline.walk.candidate_rule import CandidateRule, Exploration
@@ -42,13 +43,18 @@ def open_image_walk(
     Raises:
         ImageError: if the image cannot be opened, does not fit the model, or shows nothing.
     """
-    source = open_source(record.image_path, plan.places, Purse(allowance.num_bytes))
+    purse = Purse(allowance.num_bytes)
+    try:
+        source = open_source(record.image_path, plan.places, purse)
+    except ImageError as error:
+        error.cost = _borne(error.cost, purse)
+        raise
     tiles = TileReader(source, cache)
     try:
         windows, first = _looked_around(tiles, record, plan, score_roots)
     except BaseException as error:
         if isinstance(error, ImageError):
-            error.cost = tiles.cost
+            error.cost = _borne(tiles.cost, purse)
         tiles.close()
         raise
     candidates = _candidates(record, plan, source.pyramid, explore)
@@ -71,6 +77,12 @@ def open_image_walk(
         scan=first.scan,
         opening_tiles=frozenset(tiles.acquisitions),
     )
+
+
+def _borne(cost: Acquisition, purse: Purse) -> Acquisition:
+    """What an image that is given up has cost; whatever else its purse paid for came in vain."""
+    in_vain = max(0, purse.num_spent - cost.transferred_bytes)
+    return cost + Acquisition(gap_bytes=in_vain, transferred_bytes=in_vain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,10 +81,10 @@ def go_on(image: ImageWalk, from_here: RememberedWalk) -> None:
     Where the file is another one by now only the costs are taken over, as what belongs to no level.
     """
     if from_here.fingerprint != image.tiles.source.fingerprint:
-        image.tiles.source.header += from_here.header + total(from_here.tiles.values())
+        image.tiles.charge(from_here.header + total(from_here.tiles.values()))
         return
     image.tiles.take_over(from_here.tiles, from_here.failed_tiles)
-    image.tiles.source.header += from_here.header
+    image.tiles.charge(from_here.header)
     image.opening_tiles |= from_here.opening_tiles
     for position, look in from_here.looks.items():
         plan = plan_on_level(image.pyramid, look.region, image.windows.base_px, look.level)

@@ -63,7 +63,7 @@ def _take_look(image: ImageWalk, glimpse: Glimpse, model: LookModel) -> None:
         image.traversal.fail(glimpse, str(error))
         return
     except AllowanceSpentError as error:
-        image.tiles.source.header += error.cost
+        image.tiles.charge(error.cost)
         image.traversal.forgo(glimpse)
         return
     [observation] = model.look([window.pixels], [glimpse.position])

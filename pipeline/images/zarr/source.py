@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import (
+    AllowanceSpentError,
     CorruptImageError,
     ImageChangedError,
     ImageError,
@@ -30,6 +31,7 @@ from pipeline.images.zarr.located import LocatedChunk, locate
 from pipeline.images.zarr.shards import ShardIndexes
 from pipeline.images.zarr.stored_files import stored_bytes
 from pipeline.images.zarr.structure import ZarrStructure, read_structure
+from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.byte_range import ByteRange, Piece, tile_cost, total
 from pipeline.storage.storage import Storage
 
@@ -74,7 +76,11 @@ class ZarrSource(Source):
         located = iter(locate(known, self._levels, self._indexes, self._storage))
         chunks = [next(located) if isinstance(one, Region) else [] for one in regions]
         ranges = [one.wanted for tile in chunks for one in tile if one.wanted is not None]
-        pieces = iter(self._storage.fetch(ranges))
+        try:
+            pieces = iter(self._storage.fetch(ranges))
+        except AllowanceSpentError as error:
+            error.cost += _index_cost(chunks)
+            raise
         waited_s = (time.perf_counter() - started) / max(1, len(keys))
         for key, region, own in zip(keys, regions, chunks, strict=True):
             if isinstance(region, FailedTile):
@@ -116,7 +122,7 @@ class ZarrSource(Source):
         self.header = total([self.header, *costs])
         is_stored = [any(map(self._may_be_stored, chunks)) for chunks in located]
         if not all(is_stored):
-            self._refuse_emptied(self._levels[level])
+            self.header += self._refuse_emptied(self._levels[level])
         return np.array(is_stored, np.bool_).reshape(found.num_rows, found.num_cols)
 
     def _may_be_stored(self, chunk: LocatedChunk) -> bool:
@@ -138,44 +144,45 @@ class ZarrSource(Source):
         self, key: TileKey, region: Region, chunks: Sequence[_Fetched], waited_s: float
     ) -> TileAnswer:
         started = time.perf_counter()
+        level = self._levels[key.level]
         fetched = [piece for _, piece in chunks if piece is not None]
-        cost = total(one.index_cost for one, _ in chunks if one.index_cost is not None)
+        cost = _index_cost([[one for one, _ in chunks]])
         parts: list[tuple[int, NDArray[np.generic]]] = []
         for chunk, piece in chunks:
             try:
-                samples = self._samples(chunk, piece, self._levels[key.level])
+                stored = _stored(chunk, piece)
+                if stored is None:
+                    cost += self._refuse_emptied(level)
+                else:
+                    parts.append((chunk.first_band, level.bands_of(stored)))
             except ObjectChangedError as error:
                 raise ImageChangedError(str(error)) from error
             except Exception as error:  # noqa: BLE001  # zarr and its codecs raise whatever they like on damaged data
                 own = self._told(key, chunk, error)
                 is_final = self.is_far and isinstance(error, StorageError)
                 return FailedTile(key, own, cost + tile_cost(fetched, waited_s), is_final)
-            if samples is not None:
-                parts.append((chunk.first_band, samples))
-        data = self._joined(parts, region, self._levels[key.level]) if parts else None
+        data = self._joined(parts, region, level) if parts else None
         seconds = waited_s + time.perf_counter() - started
         return Tile(key, data, cost + tile_cost(fetched, seconds))
 
-    def _samples(
-        self, chunk: LocatedChunk, piece: Piece | None, level: ZarrLevel
-    ) -> NDArray[np.generic] | None:
-        """(bands, chunk height, chunk width), None where none is stored."""
-        if chunk.error is not None:
-            raise chunk.error
-        stored = None if piece is None else piece.checked()
-        if stored is not None:
-            return level.bands_of(stored)
-        self._refuse_emptied(level)
-        return None
-
-    def _refuse_emptied(self, level: ZarrLevel) -> None:
-        """A store that was moved or unmounted must not pass for one that is empty by design."""
-        if self._is_checked:
-            return
-        self._is_checked = self._storage.is_far  # a request each time would cost more than it tells
-        [piece] = self._storage.fetch([ByteRange(key=f"{level.path}/{level.document}")])
+    def _refuse_emptied(self, level: ZarrLevel) -> Acquisition:
+        """A store that was moved or unmounted must not pass for one that is empty by design; what asking cost."""
+        name = f"{level.path}/{level.document}"
+        gone = StorageError(f"{self._storage.child(level.path)} is no longer there")
+        if not self.is_far:
+            if not (Path(self._storage.uri) / name).exists():
+                raise gone
+            return Acquisition()
+        if self._is_checked:  # a request each time would cost more than it tells
+            return Acquisition()
+        try:
+            [piece] = self._storage.fetch([ByteRange(key=name)])
+        except AllowanceSpentError as error:  # what cannot be paid for is not asked
+            return error.cost
+        self._is_checked = True
         if piece.checked() is None:
-            raise StorageError(f"{self._storage.child(level.path)} is no longer there")
+            raise gone
+        return piece.as_index
 
     def _joined(
         self, parts: Sequence[tuple[int, NDArray[np.generic]]], region: Region, level: ZarrLevel
@@ -198,6 +205,18 @@ class ZarrSource(Source):
         return TileReadError(
             f"{where}: {type(error).__name__}: {error}; the file is damaged, copy it again from where it came"
         )
+
+
+def _stored(chunk: LocatedChunk, piece: Piece | None) -> bytes | None:
+    """Bytes of a chunk, None where none is stored."""
+    if chunk.error is not None:
+        raise chunk.error
+    return None if piece is None else piece.checked()
+
+
+def _index_cost(tiles: Sequence[Sequence[LocatedChunk]]) -> Acquisition:
+    """What finding their chunks cost."""
+    return total(one.index_cost for own in tiles for one in own if one.index_cost is not None)
 
 
 def _structure(documents: ZarrDocuments, uri: str) -> ZarrStructure:

@@ -25,7 +25,7 @@ from tests.servers.moto import Moto
 from tests.servers.served_request import delivered_bytes
 
 SIGNATURE = "?X-Amz-Signature=5ec2e7"
-QUICK = RemoteLimits(connect_timeout_s=0.1, read_timeout_s=0.1, first_pause_s=0.005)
+QUICK = RemoteLimits(connect_timeout_s=0.4, read_timeout_s=0.4, first_pause_s=0.005)
 IMAGES = ("tiled.tif", "v05.zarr")
 
 
@@ -164,12 +164,12 @@ class TestTiles:
         """Reads that wait for their turn are neither counted nor given up before they are made."""
 
         def slowly(_: Ask) -> None:
-            time.sleep(0.06)
+            time.sleep(0.25)
 
         (web.root / "line.bin").write_bytes(b"0123456789")
         web.plan = slowly
         limits = RemoteLimits(
-            connect_timeout_s=0.1, read_timeout_s=0.1, max_requests=1, num_tries=1
+            connect_timeout_s=0.4, read_timeout_s=0.4, max_requests=1, num_tries=1
         )
         storage = RemoteStorage(web.url("line.bin"), limits)
         ranges = [ByteRange(offset=n, count=1, is_clipped=True) for n in range(8)]  # never joined

@@ -40,9 +40,10 @@ class NetworkChoice:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """`network` section."""
     class_names: tuple[str, ...] | None = None
-    """Classes in the order of the outputs; None: the labels of the training split, sorted."""
+    """Classes in the order of the outputs; None: those of `start_from`, or the labels of the training
+    split, sorted."""
     start_from: str | None = None
-    """A model directory whose weights to start from; None: random weights."""
+    """A model directory whose weights to start from, with the same classes and network; None: random weights."""
 
     def __post_init__(self) -> None:
         if self.network.is_of_example:

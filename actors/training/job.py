@@ -17,6 +17,11 @@ from actors.training.training_data import TrainingData, read_training_data
 from pipeline.errors import ConfigError
 from pipeline.images.input_spec import InputSpec
 
+_ADDED = {"root_scorer": "none", "levels": 1}
+"""Network options for parts that a model to start from may lack, with what they are then."""
+_FREE = ("dropout",)
+"""Network options that change nothing but the training."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
@@ -66,12 +71,14 @@ def read_training_job(path: Path, out: Path) -> TrainingJob:
         ManifestError: if the images or labels are not.
     """
     config = read_train_config(path)
+    start = _start(config, path)
+    names = config.model.class_names or (start.config.class_names if start else None)
     return TrainingJob(
         config=config,
         stages=stages_of(config),
         input=input_of(config.model),
-        data=read_training_data(config.data, path.parent, config.model.class_names),
-        start_from=_start(config, path),
+        data=read_training_data(config.data, path.parent, names),
+        start_from=start,
         out=out,
     )
 
@@ -87,7 +94,30 @@ def _start(config: TrainConfig, path: Path) -> ModelDirectory | None:
             f"{path}: model.start_from {name} is a {model.config.architecture}, wanted "
             f"{config.model.architecture}; change model.architecture or start from another model"
         )
+    _refuse_other_classes(model, config, path)
+    _refuse_other_network(model, config, path)
     return model
+
+
+def _refuse_other_classes(model: ModelDirectory, config: TrainConfig, path: Path) -> None:
+    wanted, found = config.model.class_names, model.config.class_names
+    if wanted not in (None, found):
+        raise ConfigError(
+            f"{path}: model.class_names is {list(wanted or ())}, and model.start_from "
+            f"{config.model.start_from} has {list(found)}: its outputs would change their meaning; leave "
+            "model.class_names out, or start from another model"
+        )
+
+
+def _refuse_other_network(model: ModelDirectory, config: TrainConfig, path: Path) -> None:
+    wanted, found = asdict(config.model.network), asdict(model.config.network)
+    for name, value in found.items():
+        is_free = name in _FREE or (name in _ADDED and value == _ADDED[name])
+        if wanted[name] != value and not is_free:
+            raise ConfigError(
+                f"{path}: model.network.{name} is {wanted[name]!r}, and model.start_from "
+                f"{config.model.start_from} was trained with {value!r}; say the same, or start from another model"
+            )
 
 
 def _flat(data: Any, where: str) -> dict[str, Any]:

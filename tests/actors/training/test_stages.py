@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,11 +14,19 @@ from actors.model_directory import open_model
 from actors.training.job import TrainingJob
 from actors.training.team import Team
 from actors.training.training import Training, train
+from pipeline.errors import ConfigError
 from tests.actors.training.archive import curve, job_of, small_config
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning:tensorboard", "ignore::UserWarning:torch"
 )
+
+
+def started(trained: TrainingJob, manifest: Path, **changes: Any) -> dict[str, Any]:
+    """A config that starts from the trained model; `changes` are of its `model` section."""
+    config = small_config(manifest)
+    config["model"] = {**config["model"], "start_from": str(trained.out / "model"), **changes}
+    return config
 
 
 class TestStages:
@@ -93,3 +104,55 @@ class TestStages:
 
         assert job.start_from is not None
         assert Path(job.start_from.place).is_absolute()
+
+
+class TestStartFrom:
+    def test_the_classes_are_those_of_the_model(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path
+    ) -> None:
+        """Named nowhere else, they keep the model's order, which is not that of the alphabet."""
+        shutil.copytree(trained.out / "model", tmp_path / "first")
+        path = tmp_path / "first" / "config.json"
+        written = json.loads(path.read_text())
+        written["class_names"].reverse()
+        path.write_text(json.dumps(written))
+
+        config = started(trained, manifest, start_from="first")
+        job = job_of(tmp_path, config, tmp_path / "out")
+
+        assert job.data.class_names == trained.data.class_names[::-1]
+
+    def test_other_classes_are_refused(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path
+    ) -> None:
+        """The same names in another order are other classes; the message has both orders."""
+        names = list(trained.data.class_names)
+        turned = [*names[1:], names[0]]
+
+        with pytest.raises(ConfigError, match=r"model\.class_names") as told:
+            job_of(tmp_path, started(trained, manifest, class_names=turned), tmp_path / "out")
+        assert str(names) in str(told.value)
+        assert str(turned) in str(told.value)
+        job_of(tmp_path, started(trained, manifest, class_names=names), tmp_path / "out")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("input_mean", 0.0), ("cell_scores", "temperature_softmax"), ("aggregation", "weighting")],
+    )
+    def test_another_network_is_refused(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path, name: str, value: object
+    ) -> None:
+        """Weights that fit by name and shape would mean something else; the message names the option."""
+        network = {**small_config(manifest)["model"]["network"], name: value}
+
+        with pytest.raises(ConfigError, match=rf"model\.network\.{name} is .* was trained with"):
+            job_of(tmp_path, started(trained, manifest, network=network), tmp_path / "out")
+
+    def test_dropout_is_the_trainings_own(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path
+    ) -> None:
+        """It has no weights and holds in training only."""
+        network = {**small_config(manifest)["model"]["network"], "dropout": 0.3}
+        job = job_of(tmp_path, started(trained, manifest, network=network), tmp_path / "out")
+
+        assert job.config.model.network.dropout == 0.3

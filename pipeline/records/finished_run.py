@@ -23,6 +23,8 @@ class FinishedLook:
 
     order: int
     """0 is the first."""
+    wave: int | None
+    """Looks that were decided together; None: a run of an earlier version, which did not say."""
     depth: int
     """Steps from the coarsest look."""
     level: int | None
@@ -83,6 +85,8 @@ class FinishedImage:
     """Of the manifest."""
     error: str | None
     """What went wrong."""
+    stop_reason: str | None
+    """Why its walk ended; None of a failed one."""
     seconds: float
     """Of its walk."""
     bytes_read: int
@@ -186,6 +190,7 @@ def _image(
         probabilities=probabilities,
         true_label=row["true_label"],
         error=row["error"],
+        stop_reason=row["stop_reason"],
         seconds=row["seconds"],
         bytes_read=row["bytes_read"],
         height_px=structure.get("height_px") or 0,
@@ -205,6 +210,7 @@ def _image(
 def _look(row: Mapping[str, Any]) -> FinishedLook:
     return FinishedLook(
         order=row["order"],
+        wave=row.get("wave"),
         depth=row["depth"],
         level=row["level"],
         region=Region(row["y_px"], row["x_px"], row["height_px"], row["width_px"]),

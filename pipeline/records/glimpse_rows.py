@@ -25,6 +25,8 @@ class GlimpseRow:
 
     order: int
     """0 is the first look."""
+    wave: int
+    """Looks that were decided together; 0 is the first wave."""
     glimpse: Glimpse
     """Where, and why there."""
     level: int | None
@@ -110,6 +112,7 @@ class GlimpseRows(Sequence[GlimpseRow]):
         level, num_failed_tiles = self._reads[_READ_NUMBERS * look : _READ_NUMBERS * (look + 1)]
         return GlimpseRow(
             order=order,
+            wave=self._looks.wave(look),
             glimpse=self._looks.glimpse(look),
             level=level,
             class_index_so_far=int(self._classes[look]),
@@ -124,6 +127,7 @@ class GlimpseRows(Sequence[GlimpseRow]):
     def _failed_row(self, order: int, gone: FailedLook) -> GlimpseRow:
         return GlimpseRow(
             order=order,
+            wave=gone.wave,
             glimpse=gone.glimpse,
             level=None,
             class_index_so_far=None,

@@ -41,6 +41,7 @@ GLIMPSES = pa.schema(
     [
         ("sample_id", pa.string()),
         ("order", pa.int32()),
+        ("wave", pa.int32()),
         ("depth", pa.int32()),
         ("level", pa.int32()),
         ("y_px", pa.int64()),
@@ -194,6 +195,7 @@ def _glimpse_row(sample_id: str, row: GlimpseRow, class_names: Sequence[str]) ->
     return {
         "sample_id": sample_id,
         "order": row.order,
+        "wave": row.wave,
         "depth": glimpse.position.depth,
         "level": row.level,
         "y_px": glimpse.region.y,

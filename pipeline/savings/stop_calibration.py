@@ -36,6 +36,8 @@ class KnownWalk:
     """(L,) after each look."""
     is_right: NDArray[np.bool_]
     """(L,) whether the prediction after each look is the true label."""
+    may_stop: NDArray[np.bool_]
+    """(L,) whether a walk asks itself after that look: at the end of a wave, and not where its budget ends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def stop_line(walks: Sequence[KnownWalk], rule: StopRule, target: float) -> Stop
 def first_stop(walk: KnownWalk, rule: StopRule, target: float) -> int | None:
     """The look (from 0) after which a walk stops; None: it goes on to its end."""
     for at, confidence in enumerate(walk.confidences):
-        if confidence >= rule.confidence_at(target, at + 1):
+        if walk.may_stop[at] and confidence >= rule.confidence_at(target, at + 1):
             return at
     return None
 
@@ -159,7 +161,10 @@ def _threshold(
     """The lowest worth to stop at that still keeps the promise; above 1: none does."""
     found = NEVER
     for threshold in _GRID:
-        stops = [np.flatnonzero(scores >= threshold) for scores in scored]
+        stops = [
+            np.flatnonzero((scores >= threshold) & walk.may_stop)
+            for scores, walk in zip(scored, walks, strict=True)
+        ]
         right = [walk.is_right[at[0]] for walk, at in zip(walks, stops, strict=True) if len(at)]
         if len(right) < 2 * _needed(target):
             continue  # chosen by counts alone, so that the sequence of tests stays fixed

@@ -32,6 +32,8 @@ class FailedLook:
     """Where, and why there."""
     after: int
     """Number of good looks decided before it."""
+    wave: int
+    """Which wave it was in, from 0."""
     error: str
     """What went wrong."""
 
@@ -51,16 +53,22 @@ class Looks(Sequence[Look]):
         self._places = array("q")  # (L, 10), flat, as all three
         self._scores = array("d")  # (L, 2)
         self._kept = array("f")  # (L, R)
+        self._waves = array("i")  # (L,)
         self._num_kept = 0
 
-    def append(self, glimpse: Glimpse, kept: NDArray[np.float32]) -> None:
-        """One more look; `kept` is (R,), the same R for all."""
+    def append(self, glimpse: Glimpse, kept: NDArray[np.float32], wave: int) -> None:
+        """One more look; `kept` is (R,), the same R for all. `wave`: which wave of its walk it was in, from 0."""
         region, parent = glimpse.region, glimpse.parent or _NO_PARENT
         box = (region.y, region.x, region.height, region.width)
         self._places.extend((*glimpse.position, *box, *parent))
         self._scores.extend((glimpse.score, glimpse.cell_log_prob))
         self._kept.frombytes(np.asarray(kept, np.float32).tobytes())
         self._num_kept = len(kept)
+        self._waves.append(wave)
+
+    def wave(self, index: int) -> int:
+        """Which wave the look of this number, from 0, was in; a walk decides, and stops, only between waves."""
+        return self._waves[index]
 
     @property
     def kept(self) -> NDArray[np.float32]:

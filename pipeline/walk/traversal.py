@@ -77,6 +77,7 @@ class Traversal:
         self._chosen = ChosenRegions(config.overlaps)
         self._wave: list[Glimpse] = []
         self._num_proposed = 0
+        self._num_waves = 0
         self._answers: dict[Position, Observation] = {}
         self._failed: dict[Position, str] = {}
         self._allowance = allowance
@@ -172,15 +173,18 @@ class Traversal:
                 self._absorb_failure(glimpse, self._failed[glimpse.position])
                 continue
             observation = self._answers[glimpse.position]
-            self.looks.append(glimpse, observation.kept)
+            self.looks.append(glimpse, observation.kept, self._num_waves)
             if self._geometry.has_cells(glimpse):
                 self._selection.add(self._candidates.opened(glimpse, self._geometry, observation))
+        self._num_waves += bool(self._wave)
         self._wave, self._num_proposed = [], 0
         self._answers.clear()
         self._failed.clear()
 
     def _absorb_failure(self, glimpse: Glimpse, error: str) -> None:
-        self.failed_looks.append(FailedLook(glimpse=glimpse, after=len(self.looks), error=error))
+        self.failed_looks.append(
+            FailedLook(glimpse=glimpse, after=len(self.looks), wave=self._num_waves, error=error)
+        )
         self._selection.give_back(glimpse)
 
     def _reason_to_stop(self) -> StopReason | None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from pipeline.errors import ImageChangedError
 from pipeline.evidence.retrace import RetracedLook, retrace
@@ -23,9 +20,10 @@ from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.walk.config import WalkConfig
-from pipeline.walk.glimpse import Glimpse, Observation, Position
+from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.walk_plan import WalkPlan
 from tests.image_files import slide
+from tests.pixel_model import PixelModel
 from tests.walked_run import write_walked_run
 
 SPEC = InputSpec(base_px=32, pixel_size_um=0.5)
@@ -40,37 +38,6 @@ WALKS = {
     "random": replace(BEST_FIRST, proposals="random"),
     "full_scan": replace(BEST_FIRST, selection="full_scan", budget=None),
 }
-
-
-class PixelModel:
-    """Says something else of every window, and of every place that it is shown from."""
-
-    batch_size, num_lanes = 4, 1
-    num_levels = 0
-    """Depths below a look among which it chooses."""
-
-    def look(
-        self, windows: Sequence[NDArray[np.float32]], positions: Sequence[Position]
-    ) -> list[Observation]:
-        found = []
-        for window, position in zip(windows, positions, strict=True):
-            rng = np.random.default_rng([zlib.crc32(window.tobytes()), *position])
-            cells = np.log(rng.dirichlet(np.ones(9))).astype(np.float32)
-            kept = rng.normal(size=2).astype(np.float32)
-            levels = rng.normal(size=self.num_levels).astype(np.float32)
-            found.append(Observation(kept, cells, levels))
-        return found
-
-    def score_roots(self, overviews: NDArray[np.float32]) -> NDArray[np.float32]:
-        return -overviews.mean(axis=(2, 3, 4))
-
-    def combine(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
-        powers = np.exp(np.cumsum(kept.astype(np.float64), axis=0))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-    def alone(self, kept: NDArray[np.float32]) -> NDArray[np.float64]:
-        powers = np.exp(kept.astype(np.float64))
-        return powers / powers.sum(axis=1, keepdims=True)
 
 
 class ChoosingModel(PixelModel):

@@ -36,6 +36,7 @@ def image(**changes: object) -> FinishedImage:
     looks = tuple(
         FinishedLook(
             order=order,
+            wave=order,
             depth=min(order, 1),
             level=1 - min(order, 1),
             region=region,
@@ -56,6 +57,7 @@ def image(**changes: object) -> FinishedImage:
         probabilities={"a": 0.2, "b": 0.8},
         true_label=None,
         error=None,
+        stop_reason="budget",
         seconds=1.0,
         bytes_read=200,
         height_px=4000,

@@ -40,6 +40,7 @@ def result(sample_id: str, *, looks: int = 2, label: int = 1) -> ImageResult:
     rows = tuple(
         GlimpseRow(
             order=order,
+            wave=order,
             glimpse=glimpse,
             level=0,
             class_index_so_far=label,

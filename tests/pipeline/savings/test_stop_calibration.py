@@ -29,7 +29,9 @@ def walks(count: int, seed: int, *, num_looks: int = 12) -> list[KnownWalk]:
         confidences = np.clip(truth + 0.25 * (1 - truth) + rng.normal(0, 0.02, num_looks), 0, 1)
         made.append(
             KnownWalk(
-                confidences=confidences, is_right=rng.uniform(0, 1) < np.maximum.accumulate(truth)
+                confidences=confidences,
+                is_right=rng.uniform(0, 1) < np.maximum.accumulate(truth),
+                may_stop=np.ones(num_looks, np.bool_),
             )
         )
     return made

@@ -19,6 +19,8 @@ from pipeline.images.tile_lookup import tile_region
 from pipeline.images.tile_reader import TileReader
 from pipeline.savings.measure import Measure
 from pipeline.savings.walked import WorkPerLook
+from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.byte_range import total
 from pipeline.walk.roots import full_scan
 from pipeline.walk.walk_plan import WalkPlan, described, geometry_of
 
@@ -56,20 +58,20 @@ def count_unread(
     tiles = TileReader(source, TileCache(_CACHE_BYTES))
     try:
         pyramid = described(source.pyramid, record)
+        opening = source.header
+        everything = _after(opening, _count(record, plan, source, pyramid, level, None, work))
         foreground = _foreground(record, plan, tiles, kind)
-        everything = _count(record, plan, source, pyramid, level, None, work)
         if foreground is None:
             return Unread(everything=everything, foreground=None)
+        # Who wants the tissue only must first look for it; tiles that show some are then here already.
+        looked_for = source.header + total(
+            cost
+            for key, cost in tiles.acquisitions.items()
+            if key.level != level or not _shows(foreground, pyramid, key)
+        )
         found = _count(record, plan, source, pyramid, level, foreground, work)
-        # Who wants the tissue only must first look for it.
-        looked_for = tiles.cost
         return Unread(
-            everything=everything,
-            foreground=replace(
-                found,
-                way="foreground",
-                bytes_read=_sum(found.bytes_read, looked_for.transferred_bytes),
-            ),
+            everything=everything, foreground=replace(_after(looked_for, found), way="foreground")
         )
     finally:
         tiles.close()
@@ -112,7 +114,7 @@ def _count(
         native_pixels=pixels if level == 0 else 0,
         tiles=tiles,
         requested_bytes=stored,
-        bytes_read=_sum(stored, source.header.transferred_bytes),
+        bytes_read=stored,
         multiplications=work.of(looks),
     )
 
@@ -122,8 +124,14 @@ def _keys_with(foreground: Foreground, pyramid: Pyramid, index: int) -> Iterator
     for row in range(-(-level.height // level.tile_height)):
         for col in range(-(-level.width // level.tile_width)):
             key = TileKey(index, row, col)
-            if foreground.fraction(_on_level_0(tile_region(pyramid, key), level, pyramid)) > 0:
+            if _shows(foreground, pyramid, key):
                 yield key
+
+
+def _shows(foreground: Foreground, pyramid: Pyramid, key: TileKey) -> bool:
+    """Whether there is something to see in a tile."""
+    level = pyramid.levels[key.level]
+    return foreground.fraction(_on_level_0(tile_region(pyramid, key), level, pyramid)) > 0
 
 
 def _on_level_0(region: Region, level: Level, pyramid: Pyramid) -> Region:
@@ -137,5 +145,8 @@ def _on_level_0(region: Region, level: Level, pyramid: Pyramid) -> Region:
     )
 
 
-def _sum(stored: int | None, more: int) -> int | None:
-    return None if stored is None else stored + more
+def _after(before: Acquisition, tiles: Measure) -> Measure:
+    """Tiles, and what was read before the first of them."""
+    if tiles.bytes_read is None:
+        return tiles
+    return replace(tiles, bytes_read=tiles.bytes_read + before.transferred_bytes)

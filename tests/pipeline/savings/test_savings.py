@@ -172,6 +172,36 @@ class TestUnread:
         assert found.everything.looks == 10 * 8
         assert found.everything.multiplications == 80 * 100 + 7
 
+    @pytest.mark.parametrize("kind", ["none", "valid", "mask"])
+    def test_no_byte_counts_twice(self, tmp_path: Path, kind: str) -> None:
+        """Reading all there is to see takes the header once, and what finding it took beside the tiles themselves."""
+        pixels = np.zeros((256, 256), np.uint8)
+        pixels[:128] = np.random.default_rng(0).integers(1, 255, (128, 256), np.uint8)
+        path, mask = tmp_path / "s.tif", tmp_path / "mask.tif"
+        options = {"tile": (64, 64), "photometric": "minisblack", "metadata": None}
+        tifffile.imwrite(path, pixels, extratags=[(42113, "s", 0, "0", True)], **options)
+        tifffile.imwrite(mask, np.full((16, 16), 255, np.uint8))
+        record = ImageRecord(
+            sample_id="s", image_path=str(path), mask_path=str(mask) if kind == "mask" else None
+        )
+        spec = InputSpec(base_px=64, bands="luminance", value_ranges={"uint8": (0.0, 255.0)})
+        plan = replace(self.plan(), spec=spec)
+        found = count_unread(
+            record, plan, level=0, kind="none" if kind == "mask" else kind, work=WORK
+        )
+        source = open_source(str(path))
+        header, stored = source.header.transferred_bytes, source.scan_bytes(0)
+        source.close()
+
+        assert found.everything.bytes_read == header + stored
+        if kind == "none":
+            assert found.foreground is None
+            return
+        assert found.foreground is not None
+        assert found.foreground.tiles == (16 if kind == "mask" else 8)
+        # Looking for valid pixels reads every tile: there is nothing left to read.
+        assert found.foreground.bytes_read == header + stored
+
     def test_tissue_tiles_are_those_that_hold_tissue(self, tmp_path: Path) -> None:
         """Bytes of the tiles under a mask are the sum of their sizes in the file."""
         path = slide(tmp_path / "s.tif", 600, 500)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from models.attention_rnn.autocast import without_autocast
 from models.attention_rnn.inference import hidden_states
 from models.attention_rnn.recurrence import DiagonalRecurrence, Weights
 from models.attention_rnn.wavefront import Wavefront, wavefront
@@ -47,7 +48,7 @@ class DiagonalLSTM(nn.Module):
         Of the weights' precision under autocast, too: it knows `baddbmm` but not the forms that write in place, so
         that a product would find its operands in two types.
         """
-        with torch.autocast(maps.device.type, enabled=False):
+        with without_autocast(maps.device):
             return self._hidden(maps.to(torch.promote_types(maps.dtype, self.input.dtype)))
 
     def _hidden(self, maps: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from models.attention_rnn.autocast import without_autocast
 from models.attention_rnn.wavefront import Diagonal, Wavefront
 
 
@@ -70,7 +71,7 @@ class DiagonalRecurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of inputs and weights; those of a weight are one product, at the end."""
-        with torch.autocast(grad_hidden.device.type, enabled=False):  # as the forward pass
+        with without_autocast(grad_hidden.device):  # as the forward pass
             return (*_gradients(ctx, grad_hidden), None)
 
 

@@ -178,7 +178,7 @@ class TestArchive:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An archive of many images is the same, byte by byte, however many processes wrote it."""
-        monkeypatch.setattr("jobs.make_benchmark._FEW_PIXELS", 0)
+        monkeypatch.setattr("jobs.archive_writing._FEW_PIXELS", 0)
         law = SceneLaw(canvas_px=128, num_digits=1, num_majority=1, num_noise=1)
         plan = ArchivePlan(law=law, num_train=40, num_test=0, pad_to_px=128, tile_px=64)
         write_archive(plan, DIGITS, tmp_path / "a")

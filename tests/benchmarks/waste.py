@@ -57,7 +57,7 @@ def _skewed() -> Figure:
 
 
 def _second_core() -> Figure:
-    records = archive.slides(120)
+    records = archive.slides(400)
     model = archive.model("tnet_fmow")
     one, two = (_run(model, records, count=count) for count in (1, 2))
     return Figure(

@@ -128,7 +128,7 @@ class Passes:
         costs = costs_of(rows, self._budget.unit)
         begun_anew = {one for one in names if one in rows and rows[one].confidence is None}
         forget(begun_anew, self._account, costs, self._output)
-        self._account.replace(names & rows.keys() - begun_anew, costs)
+        self._account.replace((names & rows.keys()) - begun_anew, costs)
         self._account.save(self._output.store)
         if begun_anew:
             self._output.drop(begun_anew)

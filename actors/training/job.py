@@ -21,6 +21,8 @@ _ADDED = {"root_scorer": "none", "levels": 1}
 """Network options for parts that a model to start from may lack, with what they are then."""
 _FREE = ("dropout",)
 """Network options that change nothing but the training."""
+_SEEN = ("base_px", "bands", "background")
+"""Of the input, what the weights depend on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ def _start(config: TrainConfig, path: Path) -> ModelDirectory | None:
         )
     _refuse_other_classes(model, config, path)
     _refuse_other_network(model, config, path)
+    _refuse_other_input(model, config, path)
     return model
 
 
@@ -117,6 +120,17 @@ def _refuse_other_network(model: ModelDirectory, config: TrainConfig, path: Path
             raise ConfigError(
                 f"{path}: model.network.{name} is {wanted[name]!r}, and model.start_from "
                 f"{config.model.start_from} was trained with {value!r}; say the same, or start from another model"
+            )
+
+
+def _refuse_other_input(model: ModelDirectory, config: TrainConfig, path: Path) -> None:
+    """Value ranges and pixel sizes belong to the images; what the weights were trained to see is the model's."""
+    wanted, found = asdict(input_of(config.model)), asdict(model.config.input)
+    for name in _SEEN:
+        if wanted[name] != found[name]:
+            raise ConfigError(
+                f"{path}: model.input.{name} is {wanted[name]!r}, and model.start_from "
+                f"{config.model.start_from} was trained with {found[name]!r}; say the same, or start from another model"
             )
 
 

@@ -109,7 +109,8 @@ def _check_classes(data: TrainingData, found: set[str], path: Path, other: Path)
     if absent:
         raise ManifestError(
             f"{path}: no image of the training split is labelled {_listed(absent)}; add some, or "
-            "take the class out of model.class_names"
+            "take the class out of model.class_names (with model.start_from the classes are that model's: add "
+            "images, or start from another)"
         )
     _refuse_strange_labels(data.train, data.class_names, path)
     _refuse_strange_labels(data.validation, data.class_names, other)

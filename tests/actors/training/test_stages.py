@@ -148,6 +148,28 @@ class TestStartFrom:
         with pytest.raises(ConfigError, match=rf"model\.network\.{name} is .* was trained with"):
             job_of(tmp_path, started(trained, manifest, network=network), tmp_path / "out")
 
+    @pytest.mark.parametrize(("name", "value"), [("background", 0.25), ("bands", [0])])
+    def test_another_input_is_refused(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path, name: str, value: object
+    ) -> None:
+        """What weights were trained to see is the model's, and the message names what differs."""
+        shown = {**small_config(manifest)["model"].get("input", {}), name: value}
+
+        with pytest.raises(ConfigError, match=rf"model\.input\.{name} is .* was trained with"):
+            job_of(tmp_path, started(trained, manifest, input=shown), tmp_path / "out")
+
+    def test_value_ranges_are_the_images_own(
+        self, manifest: Path, trained: TrainingJob, tmp_path: Path
+    ) -> None:
+        """Another sensor's values may be scaled otherwise."""
+        shown = {
+            **small_config(manifest)["model"].get("input", {}),
+            "value_ranges": {"uint16": [0, 4000]},
+        }
+        job = job_of(tmp_path, started(trained, manifest, input=shown), tmp_path / "out")
+
+        assert job.input.value_ranges == {"uint16": (0, 4000)}
+
     def test_dropout_is_the_trainings_own(
         self, manifest: Path, trained: TrainingJob, tmp_path: Path
     ) -> None:

@@ -71,11 +71,20 @@ def _csv(images: Sequence[FinishedImage], path: Path) -> None:
 
 
 def _ome_zarr(images: Sequence[FinishedImage], directory: Path) -> None:
-    from pipeline.exports.labels import write_label  # not above: it loads zarr
+    from pipeline.exports.labels import holds_another, write_label  # not above: it loads zarr
 
+    places = [directory / f"{_file_name(image)}.ome.zarr" for image in images]
+    for (
+        place
+    ) in places:  # an image `a.ome.zarr` has the id `a`, and so its label the image's own name
+        if holds_another(place):
+            raise UsageError(
+                f"{place}: something else lies there already, maybe the image itself; give another --out: a directory "
+                "for the labels alone"
+            )
     directory.mkdir(parents=True, exist_ok=True)
-    for image in images:
-        write_label(image, directory / f"{_file_name(image)}.ome.zarr")
+    for image, place in zip(images, places, strict=True):
+        write_label(image, place)
 
 
 def _maps(images: Sequence[FinishedImage]) -> list[FinishedImage]:

@@ -15,6 +15,8 @@ from pipeline.records.finished_run import FinishedImage
 MAX_SIDE_PX = 2048
 """The label has one level, shrunk until its longer side is no longer than this."""
 NAME = "looks"
+_OWN = {"zarr.json", "labels"}
+"""All that lies in such a group; an image has more."""
 
 
 def depth_map(image: FinishedImage) -> tuple[NDArray[np.uint8], int]:
@@ -29,6 +31,13 @@ def depth_map(image: FinishedImage) -> tuple[NDArray[np.uint8], int]:
             cols = slice(max(0, box.x) // step, math.ceil(box.right / step))
             depths[rows, cols] = look.depth + 1
     return depths, step
+
+
+def holds_another(path: Path) -> bool:
+    """Whether something lies there that is no earlier label, such as the image itself."""
+    if not path.is_dir():
+        return path.exists()
+    return not {entry.name for entry in path.iterdir()} <= _OWN
 
 
 def write_label(image: FinishedImage, path: Path) -> None:

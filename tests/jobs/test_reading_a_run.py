@@ -93,3 +93,17 @@ class TestExport:
         )
         assert status == 2
         assert "no look lies on a map" in said
+
+    def test_a_label_never_takes_the_place_of_an_image(self, run: Path, tmp_path: Path) -> None:
+        """Beside images it would have the name of one, and is refused; over an earlier label it is written."""
+        (tmp_path / "b.ome.zarr" / "0").mkdir(parents=True)
+        options = ("jobs.export", run, "--to", "ome-zarr", "--out", tmp_path)
+        status, said = finished(*options)
+
+        assert status == 2, said
+        assert "b.ome.zarr: something else lies there already" in said.replace("\n", " ")
+        assert [path.name for path in tmp_path.iterdir()] == ["b.ome.zarr"]
+        (tmp_path / "b.ome.zarr" / "0").rmdir()
+        for _ in range(2):
+            status, said = finished(*options)
+            assert status == 0, said

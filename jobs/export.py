@@ -18,6 +18,9 @@ from pipeline.exports.ground import on_maps
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.records.run import write_text
 
+_MAX_NAME_BYTES = 180
+"""Disks take 255, with ending, mark and what marks a file half written; an id may be a long path."""
+
 
 class Form(StrEnum):
     """What to write."""
@@ -46,7 +49,12 @@ def export(
         images = [image for image in open_run(run).images() if image.looks]
         if not images:
             raise UsageError(f"{run}: no image of this run was looked at")
-        _WRITERS[form](images, destination)
+        try:
+            _WRITERS[form](images, destination)
+        except OSError as error:
+            raise UsageError(
+                f"--out {destination}: cannot be written to: {error}; {_WANTED[form]} in a directory that is there"
+            ) from error
         out.print(f"{form.value}: {destination}")
 
 
@@ -97,11 +105,15 @@ def _maps(images: Sequence[FinishedImage]) -> list[FinishedImage]:
 def _file_name(image: FinishedImage) -> str:
     """Ids may hold anything, file names may not; an id that had to be changed gets a mark of its own."""
     plain = "".join(char if char.isalnum() or char in "-_." else "_" for char in image.sample_id)
-    if plain == image.sample_id:
-        return plain
-    return f"{plain}-{hashlib.sha256(image.sample_id.encode()).hexdigest()[:8]}"
+    short = plain.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    if short == image.sample_id:
+        return short
+    return f"{short}-{hashlib.sha256(image.sample_id.encode()).hexdigest()[:8]}"
 
 
+_WANTED: dict[Form, str] = dict.fromkeys(Form, "give the name of a file") | dict.fromkeys(
+    (Form.qupath, Form.ome_zarr), "give the name of a directory"
+)
 _WRITERS: dict[Form, Callable[[Sequence[FinishedImage], Path], None]] = {
     Form.qupath: write_overlays,
     Form.geojson: _geojson,

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.exports.ground import MISSING, Ring, degrees_ring, has_pyproj, map_ring, pixel_ring
 from pipeline.records.finished_run import FinishedImage, FinishedLook
+from pipeline.records.store.disk_store import write_atomically
 
 OKABE_ITO = (
     (0, 114, 178),
@@ -93,7 +94,7 @@ def geojson(images: Iterable[FinishedImage]) -> dict[str, Any]:
 
 
 def write_geoparquet(images: Iterable[FinishedImage], path: Path) -> None:
-    """The same as GeoParquet.
+    """The same as GeoParquet, whole or not there.
 
     Raises:
         UsageError: if geopandas is not installed.
@@ -105,7 +106,9 @@ def write_geoparquet(images: Iterable[FinishedImage], path: Path) -> None:
     found = geojson(images)
     if not found["features"]:
         raise UsageError(f"{path}: no look lies on a map; export as qupath or csv instead")
-    geopandas.GeoDataFrame.from_features(found, crs="EPSG:4326").to_parquet(path)
+    table = io.BytesIO()
+    geopandas.GeoDataFrame.from_features(found, crs="EPSG:4326").to_parquet(table)
+    write_atomically(path, table.getvalue())
 
 
 def looks_csv(images: Sequence[FinishedImage]) -> str:

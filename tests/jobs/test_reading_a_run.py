@@ -107,3 +107,26 @@ class TestExport:
         for _ in range(2):
             status, said = finished(*options)
             assert status == 0, said
+
+    def test_a_place_that_cannot_be_written_to(self, run: Path, tmp_path: Path) -> None:
+        """A directory in the place of a file, a file in that of a directory and a missing directory are wrong use."""
+        (tmp_path / "file").touch()
+        for form, place, told in (
+            ("csv", tmp_path, "give the name of a file"),
+            ("geojson", tmp_path / "gone" / "looks.geojson", "in a directory that is there"),
+            ("qupath", tmp_path / "file", "give the name of a directory"),
+        ):
+            status, said = finished("jobs.export", run, "--to", form, "--out", place)
+
+            assert status == 2, said
+            assert "cannot be written to" in said
+            assert told in said.replace("\n", " ")
+
+    def test_a_long_id_is_cut(self, tmp_path: Path) -> None:
+        """Ids that are paths longer than the name of a file may be have a file each."""
+        names = [f"/archive/{'ü' * 200}/{number}" for number in range(2)]
+        long = write_run(tmp_path / "run", names)
+        status, said = finished("jobs.export", long, "--to", "qupath", "--out", tmp_path / "q")
+
+        assert status == 0, said
+        assert len(list((tmp_path / "q").glob("*.geojson"))) == 2

@@ -99,7 +99,7 @@ def _whole_image_networks() -> Table:
     for name, network in WHOLE_IMAGE.items():
         parameters, multiplications = network.counted()
         side = f"{network.input_px} x {network.input_px}"
-        count = f"{multiplications / 1e9:.3f} G"
+        count = f"{'at most ' if network.chooses else ''}{multiplications / 1e9:.3f} G"
         table.add_row(name, network.paper, side, str(network.num_classes), f"{parameters:,}", count)
     return table
 

@@ -41,13 +41,13 @@ class WholeImageNetwork:
     """Side of its images, likewise."""
     make: Callable[[int], nn.Module]
     """From the number of classes."""
-    device: Literal["meta", "cpu"] = "meta"
-    """Where it is counted; `cpu` where what is computed depends on values."""
+    chooses: bool = False
+    """Whether values decide what of it is computed; then the most that it can take is counted, as in training."""
 
     def counted(self) -> tuple[int, int]:
         """Trainable parameters, and multiplications for one image."""
-        with torch.device(self.device):
-            network = self.make(self.num_classes).eval()
+        with torch.device("meta"):
+            network = self.make(self.num_classes).train(self.chooses)
             image = torch.empty(1, 3, self.input_px, self.input_px)
             multiplications = multiplications_of(lambda: network(image))
         parameters = sum(one.numel() for one in network.parameters())
@@ -118,7 +118,7 @@ WHOLE_IMAGE: Mapping[str, WholeImageNetwork] = {
         )
         for kind in get_args(VitKind)
     },
-    "uan": WholeImageNetwork(paper=_UAN, num_classes=67, input_px=224, make=Uan, device="cpu"),
+    "uan": WholeImageNetwork(paper=_UAN, num_classes=67, input_px=224, make=Uan, chooses=True),
 }
 """By name."""
 _SEES_ALL = "sees all of an image, then picks positions of its map"

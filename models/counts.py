@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +70,7 @@ def num_multiplications(
     return cost.of_walk(1 + num_locations, num_scored if architecture.grid else 0)
 
 
+@cache
 def look_cost(
     name: str,
     *,

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.catalogue import WHOLE_IMAGE
+from models.counts import multiplications_of
 from models.errors import ModelError
 from models.uan.conv_lstm import ConvLstmCell, MapState
 from models.uan.layer_attention import LayerChoice
@@ -202,3 +204,19 @@ def textures(count: int) -> tuple[Tensor, Tensor]:
     waves = torch.sin(torch.arange(48) * 1.3).expand(48, 48)
     images = torch.stack([waves if label else waves.T for label in labels])[:, None]
     return (images + 0.3 * torch.randn(count, 3, 48, 48)), labels
+
+
+class TestCost:
+    def test_the_listed_cost_is_the_most_that_choices_can_come_to(self) -> None:
+        """The same whatever the weights are, and no choice of layers takes more."""
+        _, most = WHOLE_IMAGE["uan"].counted()
+        image = torch.zeros(1, 3, 224, 224)
+        costs = []
+        for number in range(len(CHANNELS)):
+            network = always(Uan(67).eval(), number)
+            with torch.inference_mode():
+                costs.append(multiplications_of(lambda network=network: network(image)))
+
+        assert WHOLE_IMAGE["uan"].counted()[1] == most
+        assert costs == sorted(costs)
+        assert costs[-1] <= most

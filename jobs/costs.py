@@ -16,7 +16,7 @@ from pipeline.costs.models import CostModel, PerArea, read_cost_models
 from pipeline.costs.priced_run import priced, totals
 from pipeline.costs.pricing import Price
 from pipeline.errors import UsageError
-from pipeline.exports.ground import on_maps
+from pipeline.exports.ground import has_pyproj
 from pipeline.exports.orders import orders_geojson
 from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
 from pipeline.records.run import write_text
@@ -121,16 +121,18 @@ def _orders(
     if not any(isinstance(model, PerArea) for model in models):
         raise UsageError("--export-orders: no price list charges by area, so there are no orders")
     by_name = {image.sample_id: image for image in images}
-    _, reasons = on_maps(image for image in images if image.crs is not None)
+    features: list[object] = []
+    reasons: dict[str, None] = {}
+    for one in prices:
+        try:
+            features += orders_geojson([(by_name[one.sample_id], one)])["features"]
+        except UsageError as error:
+            if not has_pyproj():
+                raise
+            reasons[str(error)] = None  # once, whatever the number of lists
     for reason in reasons:
         err.print(f"not in the orders: {reason}", markup=False)
-    refused = {reason.partition(":")[0] for reason in reasons}
-    parts = [
-        (by_name[one.sample_id], one)
-        for one in prices
-        if one.orders and one.sample_id not in refused
-    ]
-    return json.dumps(orders_geojson(parts))
+    return json.dumps({"type": "FeatureCollection", "features": features}, allow_nan=False)
 
 
 def _named(models: Sequence[CostModel], one: Price) -> CostModel:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.exports.ground import MISSING, Ring, degrees_ring, has_pyproj, map_ring, pixel_ring
+from pipeline.exports.ground import (
+    MISSING,
+    Ring,
+    degrees_geometry,
+    has_pyproj,
+    map_ring,
+    pixel_ring,
+)
 from pipeline.records.finished_run import FinishedImage, FinishedLook
 from pipeline.records.store.disk_store import write_atomically
 
@@ -84,7 +91,7 @@ def geojson(images: Iterable[FinishedImage]) -> dict[str, Any]:
     features = [
         {
             "type": "Feature",
-            "geometry": _polygon(degrees_ring(image, _corners(image, look))),
+            "geometry": degrees_geometry(image, _corners(image, look)),
             "properties": _properties(image, look),
         }
         for image in images

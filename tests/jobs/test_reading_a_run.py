@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.jobs.processes import finished
@@ -41,6 +43,24 @@ class TestCosts:
         assert status == 2
         assert "a: the image has no pixel size" in said
         assert "pixel_size_m" in said
+
+    def test_orders_leave_out_maps_without_degrees(self, tmp_path: Path) -> None:
+        """Whatever their ids: one with a colon, of an unknown system, does not keep the others from their orders."""
+        made = write_run(tmp_path / "run", ["a", "s3://bucket/b"])
+        images = pd.read_parquet(made / "images").assign(
+            pixel_size_y=10.0, pixel_size_x=10.0, pixel_size_unit="m", crs=["EPSG:32634", "nowhere"]
+        )
+        images["transform"] = [[10.0, 0.0, 6e5, 0.0, -10.0, 4e6]] * 2
+        table = pa.Table.from_pandas(images.drop(columns="metadata"), preserve_index=False)
+        pq.write_table(table, made / "images" / "rows.parquet")
+        example = Path(__file__).parents[2] / "docs" / "example_cost.yaml"
+        place = tmp_path / "orders.geojson"
+        status, said = finished("jobs.costs", made, "--cost", example, "--export-orders", place)
+
+        assert status == 0, said
+        assert "not in the orders: s3://bucket/b" in said.replace("\n", " ")
+        found = json.loads(place.read_text())["features"]
+        assert {one["properties"]["sample_id"] for one in found} == {"a"}
 
 
 class TestReport:

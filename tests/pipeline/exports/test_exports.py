@@ -136,6 +136,48 @@ class TestMaps:
         assert [one.sample_id for one in found] == ["m/1"]
         assert [reason.partition(":")[0] for reason in reasons] == ["slide", "bare", "odd"]
 
+    def test_a_drawing_with_axes_of_its_own_is_told(self) -> None:
+        """A local system has coordinates and lies nowhere on the Earth: left out, and no other map with it."""
+        local = 'LOCAL_CS["a drawing",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]'
+        found, [reason] = on_maps([image(), image(sample_id="drawing", crs=local)])
+
+        assert [one.sample_id for one in found] == ["m/1"]
+        assert reason.startswith("drawing: ")
+
+    def test_looks_beside_the_earth_are_told(self) -> None:
+        """The corners of a picture of the whole disk show space: looks there have no degrees, the others have."""
+        disk = image(crs="+proj=ortho", transform=(2000.0, 0, -6e6, 0, -2000.0, 4e6))
+        [found], [reason] = on_maps([disk])
+
+        assert [look.order for look in found.looks] == [1]
+        assert "(2 of 3 looks)" in reason
+        json.dumps(geojson([found]), allow_nan=False)
+
+    def test_a_look_at_the_whole_world_is_whole(self) -> None:
+        """Its corners are 360 degrees apart, and so are the bounds of its polygon."""
+        world = image(crs="EPSG:4326", transform=(0.06, 0.0, -180.0, 0.0, -0.045, 90.0))
+        [whole, *_] = geojson([world])["features"]
+
+        assert shape(whole["geometry"]).bounds == pytest.approx((-180, -90, 180, 90))
+
+    def test_a_look_across_the_date_line_is_cut_in_two(self) -> None:
+        """Shapely's parts lie at either side of it, and their area is that of the look."""
+        across = image(crs="EPSG:32601", transform=(10.0, 0.0, 200_000.0, 0.0, -10.0, 4_000_000.0))
+        looks = replace(across, looks=across.looks[:1])
+        [feature] = geojson([looks])["features"]
+        found = shape(feature["geometry"])
+        area, _ = pyproj.Geod(ellps="WGS84").geometry_area_perimeter(found)
+
+        assert found.geom_type == "MultiPolygon"
+        assert found.is_valid
+        assert sorted(round(abs(x)) for part in found.geoms for x in part.bounds[::2])[-2:] == [
+            180,
+            180,
+        ]
+        assert found.bounds[0] == -180
+        assert found.bounds[2] == 180
+        assert area == pytest.approx(40e3 * 60e3, rel=0.01)
+
     def test_orders_lie_where_they_were_packed(self) -> None:
         """An order's polygon in degrees has the area that is charged, on the ellipsoid, within a per cent."""
         rules = PerArea(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -17,8 +18,10 @@ OK, BROKE, WRONG_USE, SOME_FAILED = 0, 1, 2, 3
 WIDE = 160
 """Columns of a table that goes into a file or a pipe, where nobody's window is too narrow."""
 
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+# Names of files and images are shown as they are: [left] is no style, and :heart: no picture.
+_AS_IT_IS: dict[str, Any] = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
+out = Console(width=None if sys.stdout.isatty() else WIDE, **_AS_IT_IS)
+err = Console(stderr=True, **_AS_IT_IS)
 
 
 def counted(count: int, noun: str) -> str:

@@ -18,7 +18,7 @@ class ProgressLine:
             BarColumn(),
             done,
             TimeRemainingColumn(),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),  # it may name an image
             console=console,
             disable=not console.is_terminal,
         )

@@ -178,6 +178,17 @@ class TestDoctor:
         assert 0 < found["good"]["full_scan_bytes"] < good.stat().st_size
         assert "bad.tif" in found["bad"]["problem"]
 
+    def test_names_are_shown_as_they_are(self, tmp_path: Path) -> None:
+        """Brackets and colons in an id are neither styles nor pictures."""
+        slide(tmp_path / "a.tif")
+        names = ("b[left]", "c[/bold]", "d:heart:")
+        rows = "".join(f"{name},a.tif\n" for name in names)
+        (tmp_path / "m.csv").write_text(f"sample_id,image_path\n{rows}")
+        result = foveate("doctor", tmp_path / "m.csv")
+
+        assert result.exit_code == 0
+        assert all(name in result.output for name in names)
+
     def test_checks_against_a_model(self, tmp_path: Path) -> None:
         """An image that is smaller than one look of the model is a problem only with that model."""
         slide(tmp_path / "small.tif", 80, 80)

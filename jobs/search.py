@@ -21,8 +21,9 @@ from actors.model_directory import (
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import out, run_alone, told_plainly
 from jobs.workers import parse_workers
-from pipeline.errors import StorageError, UsageError
+from pipeline.errors import ImageError, StorageError, TileReadError, UsageError
 from pipeline.image_list import read_images
+from pipeline.image_record import ImageRecord
 from pipeline.images.region import Region
 from pipeline.records.matches import MATCHES, Match, best_matches, matches_csv
 from pipeline.records.run import refuse_other_settings
@@ -69,13 +70,17 @@ def search(
         from actors.example import Example, model_of_example  # not above: it loads torch
 
         places = parse_places(allow_hosts)
-        [shown] = read_images([like]).records
+        shown = _only_image(like)
         original = open_model(model)
         if budget is not None:
             original = original.with_changes({"walk.budget": budget})
         example = Example(image=shown, region=parse_region(region))
         store = store_at(out_place)
-        made = replace(model_of_example(original, example, places), place=f"{store.uri}/{MODEL}")
+        try:
+            seen = model_of_example(original, example, places)
+        except (ImageError, TileReadError) as error:
+            raise UsageError(f"--like: the example cannot be seen: {error}") from error
+        made = replace(seen, place=f"{store.uri}/{MODEL}")
         job = ClassifyJob(
             model=made,
             manifest=read_images(images),
@@ -105,6 +110,15 @@ def parse_region(text: str) -> Region:
         raise UsageError(
             f"--region {text}: give Y,X,HEIGHT,WIDTH in level-0 pixels, e.g. 5120,2048,96,96"
         ) from None
+
+
+def _only_image(like: str) -> ImageRecord:
+    found = read_images([like]).records
+    if len(found) != 1:
+        raise UsageError(
+            f"--like {like}: {len(found)} images; give the one image that shows the example"
+        )
+    return found[0]
 
 
 def _list(matches: list[Match], store: RunStore) -> None:

@@ -40,9 +40,13 @@ class Match:
 
 
 def best_matches(output: Output, count: int) -> list[Match]:
-    """The `count` looks most like the example, of all images; in memory is never more than those."""
+    """The `count` looks most like the example, of all images; in memory is never more than those.
+
+    Looks without a prediction are of an image that was under way when its process ended, and do not count.
+    """
     paths = {row["sample_id"]: row["image_path"] for row in _rows(output, "predictions")}
-    found = (_match(row, paths) for row in _rows(output, "glimpses"))
+    looks = (row for row in _rows(output, "glimpses") if row["sample_id"] in paths)
+    found = (_match(row, paths) for row in looks)
     return heapq.nsmallest(
         count, (one for one in found if one.likeness >= _LEAST), key=lambda one: one.order
     )

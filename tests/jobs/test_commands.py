@@ -76,6 +76,27 @@ class TestClassifyRefuses:
             parse_changes(["walk.budget"])
 
 
+class TestSearchRefuses:
+    def test_an_example_that_cannot_be_seen(self, tmp_path: Path) -> None:
+        """None, several, and a file that is no image are wrong use; nothing is written."""
+        slide(tmp_path / "archive" / "a.tif", 400, 400)
+        slide(tmp_path / "archive" / "b.tif", 400, 400)
+        (tmp_path / "bad.tif").write_bytes(b"no image")
+        for like, problem in (
+            (tmp_path / "archive", "2 images; give the one image"),
+            (tmp_path / "gone.tif", "the example cannot be seen"),
+            (tmp_path / "bad.tif", "the example cannot be seen"),
+        ):
+            result = foveate(
+                *("search", tmp_path / "archive", "--like", like, "--region", "0,0,28,28"),
+                *("--model", "digits", "--out", tmp_path / "found"),
+            )
+
+            assert result.exit_code == 2
+            assert problem in " ".join(result.output.split())
+            assert not (tmp_path / "found").exists()
+
+
 class TestNewModel:
     @pytest.mark.parametrize("name", ["tnet_small", "tnet_fmow", "efficientnet_b0"])
     def test_makes_a_model_that_opens(self, tmp_path: Path, name: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.images.region import Region
+from pipeline.records.image_name import image_name
 from pipeline.records.matches import best_matches, matches_csv
 from pipeline.records.output import Output
 from pipeline.records.result import ImageResult
@@ -55,3 +56,15 @@ def test_the_most_alike_of_all_images(tmp_path: Path) -> None:
     assert len(best_matches(output, 100)) == 17
     rows = list(csv.DictReader(StringIO(matches_csv(found))))
     assert [(row["sample_id"], int(row["y_px"])) for row in rows] == [one[1:] for one in every[:7]]
+
+
+def test_an_image_under_way_does_not_count(tmp_path: Path) -> None:
+    """Looks that a killed process left without their prediction are no matches."""
+    output = Output(DiskStore(tmp_path), CLASSES)
+    output.prepare()
+    for name in ("a", "b"):
+        output.commit(image(name, [0.9]))
+    for part in (tmp_path / "predictions").glob(f"*{image_name('b')}*"):
+        part.unlink()
+
+    assert [one.sample_id for one in best_matches(output, 7)] == ["a"]

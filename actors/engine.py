@@ -144,8 +144,7 @@ class Engine:
             job = self._jobs[image]
             walk = opened(job)
             work = partial(self._tasks.conclude, image, walk, job.started_s)
-            looks = walk.traversal.looks
-            self._readers.submit(work, Subject(image), job, num_looks=len(looks))
+            self._readers.submit(work, Subject(image), job, num_looks=len(walk.traversal.looks))
 
     def _start_read(self, image: int, glimpse: Glimpse) -> None:
         self._jobs.read_begins(image, glimpse)
@@ -257,8 +256,7 @@ class Engine:
         if job is not None:
             job.is_concluded = True
             work = partial(self._tasks.write, image, result)
-            looks = result.glimpses
-            self._readers.submit(work, Subject(image), job, num_looks=len(looks))
+            self._readers.submit(work, Subject(image), job, num_looks=len(result.glimpses))
 
     def _written(self, event: Written) -> None:
         job = self._jobs.remove(event.image)

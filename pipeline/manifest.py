@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import ManifestError, StorageError
@@ -33,6 +35,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "mask_path": ("mask",),
 }
 """Columns that are understood, and the names that other tools give them."""
+_BEYOND = "\0"
+"""Where cells lie that are under no column; no column can be called so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +82,45 @@ def read_manifest(place: str) -> Manifest:
 
 def _read_csv(content: bytes, path: str) -> tuple[list[str], list[dict[str, str]]]:
     try:
-        reader = csv.DictReader(StringIO(content.decode("utf-8-sig"), newline=""), restkey="")
-        rows = [{key: value or "" for key, value in row.items() if key} for row in reader]
-        return [name.strip() for name in reader.fieldnames or []], rows
+        reader = csv.DictReader(StringIO(content.decode("utf-8-sig"), newline=""), restkey=_BEYOND)
+        header = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = header
+        return header, [_cells(row, path, number) for number, row in enumerate(reader, start=1)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ManifestError(
             f"{path}: cannot be read as a CSV table: {error}; write it as UTF-8 text, comma separated"
         ) from error
 
 
+def _cells(row: dict[str, Any], path: str, number: int) -> dict[str, str]:
+    """By the column's name; a name with an unquoted comma would else lose its end, and move all cells behind it."""
+    beyond = [cell for cell in row.pop(_BEYOND, ()) if cell.strip()]
+    if beyond:
+        raise ManifestError(
+            f"{path}: row {number} has more cells than the header has columns; {beyond[0]!r} belongs to none. Put text "
+            "with commas in it between double quotes"
+        )
+    return {name: value or "" for name, value in row.items() if name}
+
+
 def _read_parquet(content: bytes, path: str) -> tuple[list[str], list[dict[str, str]]]:
     try:
         table = pq.read_table(BytesIO(content))
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"{path}: cannot be read as a Parquet table: {error}") from error
-    rows = [
-        {name: "" if value is None else str(value) for name, value in row.items()}
-        for row in table.to_pylist()
-    ]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ManifestError(
+            f"{path}: cannot be read as a Parquet table: {error}; write it again, or give a CSV table"
+        ) from error
+    rows = [{name: _text(value) for name, value in row.items()} for row in table.to_pylist()]
     return list(table.column_names), rows
+
+
+def _text(value: object) -> str:
+    """As a CSV table would have it. Whole numbers beside empty cells are floats to pandas: class 3 is not class 3.0."""
+    if value is None or value != value:  # NaN  # noqa: PLR0124
+        return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _columns(header: Sequence[str], path: str) -> dict[str, str]:

@@ -38,6 +38,47 @@ class TestManifest:
             "s3://bucket/b.tif",
         ]
 
+    def test_blanks_after_the_commas_of_a_header(self, tmp_path: Path) -> None:
+        """As people write them: they belong to no name."""
+        [record] = read_images(
+            [written(tmp_path / "m.csv", "label, image_path\ncat, a.tif\n")]
+        ).records
+
+        assert (record.label, record.image_path) == ("cat", str(tmp_path / "a.tif"))
+
+    def test_a_comma_without_quotes_is_told(self, tmp_path: Path) -> None:
+        """A path cut in two by its comma is no other path with another label; empty cells at the end are nothing."""
+        with pytest.raises(ManifestError, match=r"row 2 .* 'tumor' belongs to none"):
+            read_images(
+                [written(tmp_path / "m.csv", "image_path,label\na.tif,x,\nslide, 1.svs,tumor\n")]
+            )
+
+    def test_types_of_parquet_are_text(self, tmp_path: Path) -> None:
+        """Classes and ids that became floats beside an empty cell, NaN for nothing, and names as bytes."""
+        pq.write_table(
+            pa.table(
+                {
+                    "image_path": [b"a.tif", b"b.tif"],
+                    "sample_id": [7.0, 8.0],
+                    "label": pa.array([3.0, None]),
+                    "mpp": [0.25, float("nan")],
+                }
+            ),
+            tmp_path / "m.parquet",
+        )
+        first, second = read_images([str(tmp_path / "m.parquet")]).records
+
+        assert (first.sample_id, first.label, first.pixel_size) == (
+            "7",
+            "3",
+            PixelSize(0.25, 0.25, "um"),
+        )
+        assert (second.image_path, second.label, second.pixel_size) == (
+            str(tmp_path / "b.tif"),
+            None,
+            None,
+        )
+
     @pytest.mark.parametrize(
         ("header", "row"),
         [

@@ -27,9 +27,11 @@ def read_images(arguments: Sequence[str]) -> Manifest:
         )
     if manifests:
         return read_manifest(manifests[0])
-    paths = [found for argument in arguments for found in _expand(argument)]
-    unique = list(dict.fromkeys(paths))
-    return Manifest(records=_named(unique))
+    unique: dict[str, str] = {}
+    for argument in arguments:
+        for found in _expand(argument):
+            unique.setdefault(_absolute(found), found)  # a.tif and ./a.tif are one image
+    return Manifest(records=_named(list(unique.values())))
 
 
 def _expand(argument: str) -> list[str]:
@@ -37,9 +39,13 @@ def _expand(argument: str) -> list[str]:
     if is_url(argument):
         return _list(argument) if is_bucket_prefix(argument) else [argument]
     path = Path(argument)
-    if path.is_file() or (path.is_dir() and is_image_directory(path)):
+    try:
+        if path.is_file() or (path.is_dir() and is_image_directory(path)):
+            return [argument]
+        is_directory = path.is_dir()
+    except OSError:  # no name that a disk may have, or behind a directory that is closed
         return [argument]
-    if path.is_dir():
+    if is_directory:
         return _scan(path)
     if glob.has_magic(argument):
         found = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207  # Path has no absolute patterns
@@ -64,7 +70,12 @@ def _list(url: str) -> list[str]:
 
 
 def _scan(directory: Path) -> list[str]:
-    found = [str(path) for path in _walk(directory)]
+    try:
+        found = [str(path) for path in _walk(directory)]
+    except OSError as error:
+        raise ManifestError(
+            f"{directory}: cannot be searched: {error}; see to its permissions, or name the images in it"
+        ) from error
     if not found:
         suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
         raise ManifestError(
@@ -73,20 +84,23 @@ def _scan(directory: Path) -> list[str]:
     return found
 
 
-def _walk(directory: Path) -> Iterable[Path]:
+def _walk(directory: Path, above: tuple[Path, ...] = ()) -> Iterable[Path]:
+    here = directory.resolve()
+    if here in above:  # a link back up: everything below it was found already
+        return
     for path in sorted(directory.iterdir()):
         if path.is_dir():
             if is_image_directory(path):
                 yield path
             else:
-                yield from _walk(path)
+                yield from _walk(path, (*above, here))
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             yield path
 
 
 def _named(paths: Sequence[str]) -> tuple[ImageRecord, ...]:
-    """Ids from file names; where two agree, from the whole paths."""
-    counts = Counter(stem_of(path) for path in paths)
+    """Ids from file names; where two agree, or one is another's path, from the whole paths."""
+    counts = Counter([*map(stem_of, paths), *paths])
     return tuple(
         ImageRecord(
             sample_id=stem_of(path) if counts[stem_of(path)] == 1 else path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -161,3 +162,36 @@ class TestManifest:
         [record] = read_images([str(tmp_path / "gone.tif")]).records
 
         assert record.sample_id == "gone"
+
+    def test_links_back_up_are_followed_once(self, tmp_path: Path) -> None:
+        """A link to a directory above it does not show the images again."""
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "a.tif").touch()
+        (tmp_path / "deep" / "up").symlink_to(tmp_path)
+
+        assert len(read_images([str(tmp_path)]).records) == 1
+
+    def test_ids_are_never_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One image spelled twice is one; where an id would be another's path each has its own path."""
+        monkeypatch.chdir(tmp_path)
+        names = ["a.tif", "a.png", "a.tif.png", "./a.tif"]
+        for name in names:
+            (tmp_path / name).touch()
+        ids = [record.sample_id for record in read_images(names).records]
+
+        assert ids == ["a.tif", "a.png", "a.tif.png"]
+
+    def test_a_directory_that_cannot_be_searched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is told with the way out; a name that no disk takes fails as its own row."""
+
+        def closed(_: Path) -> Iterator[Path]:
+            raise PermissionError("closed")
+
+        [long] = read_images(["x" * 5000]).records
+        monkeypatch.setattr(Path, "iterdir", closed)
+
+        assert long.sample_id == "x" * 5000
+        with pytest.raises(ManifestError, match="cannot be searched: closed"):
+            read_images([str(tmp_path)])

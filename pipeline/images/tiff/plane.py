@@ -93,7 +93,7 @@ def _plane(page: Any, level: Level, number: int, uri: str) -> Plane:
         offsets=offsets[here].copy(),  # not a view, which would keep the index of all planes
         byte_counts=np.where(offsets[here] == 0, 0, counts[here]),
         first_segment=first,
-        decode=_decoder(page.keyframe),
+        decode=_decoder(page),
     )
 
 
@@ -118,8 +118,10 @@ def _raw_plane(
     )
 
 
-def _decoder(page: tifffile.TiffPage) -> Decode:
-    decode, tables, header = page.decode, page.jpegtables, page.jpegheader
+def _decoder(own: Any) -> Decode:
+    """Of a page, or of a frame, which borrows all from its page but the tables of its JPEGs."""
+    page: tifffile.TiffPage = own.keyframe
+    decode, tables, header = page.decode, own.jpegtables, page.jpegheader
     is_aperio = int(page.compression) == APERIO_YCBCR and page.samplesperpixel == 3
     max_samples = MAX_TILE_BYTES // np.dtype(page.dtype).itemsize
 

@@ -23,6 +23,9 @@ CODECS = (
     *("JPEG2000", "JPEG_2000_LOSSY", "APERIO_JP2000_YCBC", "APERIO_JP2000_RGB", "LERC", "JPEGXL"),
     *("JPEGXR", "JPEGXR_NDPI", "JPEG_LOSSY", "PIXTIFF", "ZSTD_DEPRECATED", "WEBP_DEPRECATED"),
 )
+TWO_CHANNELS = """<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels
+ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="256" SizeY="256" SizeC="2" SizeZ="1" SizeT="1"><Channel
+ID="Channel:0:0"/><Channel ID="Channel:0:1"/><TiffData/></Pixels></Image></OME>"""
 LEVELS = [picture(640 // 2**n, 896 // 2**n, bands=3) for n in range(3)]
 
 
@@ -67,6 +70,44 @@ class TestCodecs:
         source = open_source(str(path))
 
         np.testing.assert_array_equal(whole(source, 0), tifffile.imread(path))
+
+
+def split_tables(jpeg: bytes) -> tuple[bytes, bytes]:
+    """A JPEG's tables, and the rest of it, as a TIFF keeps them."""
+    at, tables, rest = 2, b"\xff\xd8", b"\xff\xd8"
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] in (0xDB, 0xC4):
+            tables += jpeg[at:end]
+        else:
+            rest += jpeg[at:end]
+        at = end
+    return tables + b"\xff\xd9", rest + jpeg[at:]
+
+
+class TestJpegTables:
+    def test_every_channel_has_its_own(self, tmp_path: Path) -> None:
+        """Channels that were compressed with different JPEG tables are each decoded with theirs."""
+        path = tmp_path / "a.ome.tif"
+        channels = [picture(256, 256, bands=3)[:, :, band] for band in range(2)]
+        with tifffile.TiffWriter(path, ome=False) as writer:
+            for channel, quality in zip(channels, (95, 30), strict=True):
+                tables, rest = split_tables(
+                    imagecodecs.jpeg8_encode(np.ascontiguousarray(channel), level=quality)
+                )
+                writer.write(
+                    iter([rest]),
+                    shape=(256, 256),
+                    dtype="uint8",
+                    tile=(256, 256),
+                    compression="JPEG",
+                    jpegtables=tables,
+                    description=TWO_CHANNELS if quality == 95 else None,
+                    metadata=None,
+                )
+        source = open_source(str(path))
+
+        np.testing.assert_array_equal(whole(source, 0), np.moveaxis(tifffile.imread(path), 0, 2))
 
 
 class TestAperio:

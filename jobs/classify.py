@@ -138,7 +138,7 @@ def classify(
         if only_say:
             from jobs.dry_run import dry_run  # not above: it loads the doctor
 
-            sys.exit(dry_run(job.manifest.records, job.model, job.places))
+            sys.exit(dry_run(job.manifest.records, job.model, job.places, job.archive_budget))
         status = run(job)
     sys.exit(status)
 

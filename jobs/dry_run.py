@@ -13,74 +13,88 @@ from rich.table import Table
 
 from actors.model_directory import ModelDirectory
 from jobs.console import OK, SOME_FAILED, err, out
-from jobs.doctor import NUM_READERS, Finding, examine
+from jobs.doctor import NUM_READERS
+from pipeline.budget.archive_budget import ArchiveBudget
+from pipeline.errors import ImageError
 from pipeline.image_record import ImageRecord
+from pipeline.images.input_spec import fit_bands
+from pipeline.images.opening import open_source
 from pipeline.records.summary import readable_bytes
 from pipeline.storage.allowed_places import EVERYWHERE, AllowedPlaces
+from pipeline.walk.forecast import Forecast, forecast
+from pipeline.walk.walk_plan import described
 
 _TIMED_BATCHES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """Of one image."""
+class Foreseen:
+    """What is known of an image before a run."""
 
-    looks: int
-    """Most looks that the walk takes."""
-    requests: int
-    """Reads, if every look touched as many tiles as it can and shared none."""
-    bytes_read: int | None
-    """Header and those tiles, each as large as the mean tile of the finest level; None where no index says it."""
+    sample_id: str
+    """Which image."""
+    most: Forecast | None = None
+    """What its walk reads; None where it cannot be classified."""
+    full_scan_bytes: int | None = None
+    """Encoded bytes of the finest level; None where no index says it."""
+    problem: str | None = None
+    """Why it cannot be classified."""
 
 
-def forecast(found: Finding, model: ModelDirectory) -> Forecast:
-    """From what the doctor found of an image that fits the model."""
-    config = model.config
-    tile_height, tile_width = (int(side) for side in str(found.tile).split("x"))
-    height, width = found.height_px or 0, found.width_px or 0
-    base = config.input.base_px
-    windows = -(-height // base) * -(-width // base)
-    budget = config.walk.budget
-    looks = windows if budget is None else min(budget, max(1, 2 * windows))
-    tiles = (-(-(base - 1) // tile_height) + 1) * (-(-(base - 1) // tile_width) + 1)
-    stored = -(-height // tile_height) * -(-width // tile_width)
-    requests = (found.header_requests or 0) + looks * tiles
-    if found.full_scan_bytes is None:
-        return Forecast(looks=looks, requests=requests, bytes_read=None)
-    of_looks = (
-        min(looks * tiles / stored, 1.4) * found.full_scan_bytes
-    )  # all levels: 4/3 of the finest
-    return Forecast(
-        looks=looks, requests=requests, bytes_read=round(of_looks) + (found.header_bytes or 0)
-    )
+def foresee(record: ImageRecord, model: ModelDirectory, places: AllowedPlaces) -> Foreseen:
+    """Open one image and close it again."""
+    plan = model.config.plan
+    try:
+        source = open_source(record.image_path, places)
+        try:
+            pyramid = described(source.pyramid, record)
+            fit_bands(plan.spec, pyramid)
+            return Foreseen(
+                sample_id=record.sample_id,
+                most=forecast(source, pyramid, plan),
+                full_scan_bytes=source.scan_bytes(0),
+            )
+        finally:
+            source.close()
+    except ImageError as error:
+        return Foreseen(sample_id=record.sample_id, problem=str(error))
 
 
 def dry_run(
-    records: Sequence[ImageRecord], model: ModelDirectory, places: AllowedPlaces = EVERYWHERE
+    records: Sequence[ImageRecord],
+    model: ModelDirectory,
+    places: AllowedPlaces = EVERYWHERE,
+    archive_budget: ArchiveBudget | None = None,
 ) -> int:
     """Print what would be read at most; returns the exit status that doctor would have."""
-    examined = partial(examine, config=model.config, places=places)
     with ThreadPoolExecutor(NUM_READERS) as pool:
-        findings = list(pool.map(examined, records))
-    good = [found for found in findings if found.problem is None]
-    for found in findings:
-        if found.problem is not None:
-            err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
-    forecasts = [forecast(found, model) for found in good]
-    looks = sum(one.looks for one in forecasts)
+        found = list(pool.map(partial(foresee, model=model, places=places), records))
+    for one in found:
+        if one.problem is not None:
+            err.print(f"{one.sample_id}: {one.problem}", style="red")
+    good = [one for one in found if one.problem is None]
+    most = [one.most for one in good if one.most is not None]
+    looks = _bounded(sum(one.looks for one in most), "looks", archive_budget)
     table = Table("", "at most", "a full scan")
     table.add_row("images", str(len(good)), str(len(good)))
     table.add_row("looks", f"{looks:,}", "")
-    table.add_row("requests", f"{sum(one.requests for one in forecasts):,}", "")
+    table.add_row("requests", f"{sum(one.requests for one in most):,}", "")
     table.add_row(
-        "bytes", _sum([f.bytes_read for f in forecasts]), _sum([f.full_scan_bytes for f in good])
+        "bytes",
+        _sum([one.bytes_read for one in most], archive_budget),
+        _sum([one.full_scan_bytes for one in good]),
     )
     table.add_row(
         "model time, one worker", f"{looks * _seconds_per_look(model):,.0f} s" if looks else "-", ""
     )
     out.print(table)
     out.print("nothing was read but headers, and nothing was written")
-    return SOME_FAILED if len(good) < len(findings) else OK
+    return SOME_FAILED if len(good) < len(found) else OK
+
+
+def _bounded(count: int, unit: str, budget: ArchiveBudget | None) -> int:
+    """What the archive's budget leaves of it."""
+    return count if budget is None or budget.unit != unit else min(count, budget.amount)
 
 
 def _seconds_per_look(model: ModelDirectory) -> float:
@@ -99,7 +113,10 @@ def _seconds_per_look(model: ModelDirectory) -> float:
     return (time.perf_counter() - start) / (_TIMED_BATCHES * runner.batch_size)
 
 
-def _sum(counts: Sequence[int | None]) -> str:
+def _sum(counts: Sequence[int | None], budget: ArchiveBudget | None = None) -> str:
     known = [count for count in counts if count is not None]
-    more = "" if len(known) == len(counts) else f" + {len(counts) - len(known)} unknown"
-    return readable_bytes(sum(known)) + more
+    unknown = len(counts) - len(known)
+    if unknown and budget is not None and budget.unit == "bytes":
+        return readable_bytes(budget.amount)
+    more = f" + {unknown} unknown" if unknown else ""
+    return readable_bytes(_bounded(sum(known), "bytes", budget)) + more

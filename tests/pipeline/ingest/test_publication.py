@@ -85,16 +85,17 @@ class TestPublication:
         assert resumed.num_kept == num_shards
         assert_same_files(whole, resumed)
 
+    @pytest.mark.parametrize("is_empty", [False, True])
     def test_a_damaged_shard_is_written_again(
-        self, rgb: Path, monkeypatch: pytest.MonkeyPatch
+        self, rgb: Path, monkeypatch: pytest.MonkeyPatch, is_empty: bool
     ) -> None:
-        """A shard that lost its end (a power cut) is not taken for a finished one."""
+        """A shard that lost its end, or all it held (a power cut), is not taken for a finished one."""
         with monkeypatch.context() as patched:
             _stop_after(1, patched)
             with pytest.raises(OSError, match="disk is full"):
                 ingest(task(rgb))
         [shard] = [p for p in rgb.parent.glob("out/.*.partial/*/c/**/*") if p.is_file()]
-        shard.write_bytes(shard.read_bytes()[:-1000])
+        shard.write_bytes(b"" if is_empty else shard.read_bytes()[:-1000])
 
         assert ingest(task(rgb)).num_kept == 0
 

@@ -45,15 +45,22 @@ def report(
     overlays/, the looks of each image for QuPath.
     """
     from jobs.export import write_overlays  # not above: these load readers
+    from pipeline.errors import UsageError
     from pipeline.evidence.report import write_report
     from pipeline.records.finished_run import open_run
 
     with told_plainly():
         found = open_run(run)
         plan = _plan(found, explain, model, with_pictures=pictures)
-        with _watched(plan, found) as watched:
-            path = write_report(found, with_pictures=pictures, plan=watched)
-        write_overlays([image for image in found.images() if image.looks], run / "overlays")
+        try:
+            with _watched(plan, found) as watched:
+                path = write_report(found, with_pictures=pictures, plan=watched)
+            write_overlays([image for image in found.images() if image.looks], run / "overlays")
+        except OSError as error:
+            raise UsageError(
+                f"{run}: the report cannot be written beside the run's tables: {error}; see to its permissions, or "
+                "copy the run"
+            ) from error
         out.print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 

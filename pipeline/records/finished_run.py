@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UsageError
@@ -140,7 +141,7 @@ def open_run(directory: Path) -> FinishedRun:
     """The run in a directory.
 
     Raises:
-        UsageError: if there is none.
+        UsageError: if there is none, or one that cannot be read.
     """
     path = directory / "run.json"
     if not path.is_file() or not (directory / "predictions").is_dir():
@@ -148,16 +149,26 @@ def open_run(directory: Path) -> FinishedRun:
             f"{directory}: no run there (run.json and predictions/); give the --out of foveate classify "
             "or foveate savings"
         )
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    count = pq.ParquetDataset(directory / "predictions").read(["sample_id"]).num_rows
-    return FinishedRun(directory=directory, facts=facts, num_images=count)
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        sizes = [pq.read_metadata(part).num_rows for part in _parts(directory, "predictions")]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(
+            f"{directory}: the run there cannot be read: {error}; copy it again, or run foveate classify anew into "
+            "another directory"
+        ) from error
+    return FinishedRun(directory=directory, facts=facts, num_images=sum(sizes))
+
+
+def _parts(directory: Path, table: str) -> list[Path]:
+    """None as yet where the run was killed before its first image."""
+    return sorted((directory / table).glob("[!._]*.parquet"))  # as Arrow reads a directory
 
 
 def _rows(directory: Path, table: str) -> list[dict[str, Any]]:
-    path = directory / table
-    if not any(path.glob("*.parquet")):
+    if not _parts(directory, table):
         return []
-    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(directory / table).to_pylist()
     return found
 
 

@@ -74,6 +74,28 @@ class TestReport:
         assert overlays[:3] == ["a.geojson", "b.geojson", "c.geojson"]
         assert overlays[3].startswith("d_.._e-")
 
+    def test_a_run_that_was_killed_at_once(self, tmp_path: Path) -> None:
+        """Before its first image there is no row: the page says so, and there is nothing to export."""
+        begun = write_run(tmp_path / "run", ["a"])
+        for table in ("predictions", "images", "glimpses", "ledger"):
+            (begun / table / "rows.parquet").unlink()
+        status, said = finished("jobs.report", begun)
+        assert status == 0, said
+        assert '"rows":[]' in (begun / "report.html").read_text()
+        status, said = finished("jobs.export", begun, "--to", "csv", "--out", tmp_path / "x.csv")
+        assert status == 2, said
+        assert "no image of this run was looked at" in said
+
+    def test_a_run_that_cannot_be_read(self, tmp_path: Path) -> None:
+        """A damaged run.json or table is wrong use, with the way out."""
+        for name, damage in (("run.json", b"{"), ("predictions/rows.parquet", b"PAR1")):
+            damaged = write_run(tmp_path / name.partition(".")[0], ["a"])
+            (damaged / name).write_bytes(damage)
+            status, said = finished("jobs.report", damaged)
+
+            assert status == 2, said
+            assert "the run there cannot be read" in said
+
     def test_wrong_use_of_explain(self, run: Path) -> None:
         """An unknown name is refused with the nearest, and options that contradict each other; no page is written."""
         page = run / "report.html"

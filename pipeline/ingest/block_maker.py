@@ -60,7 +60,8 @@ class BlockMaker:
         if not step.is_wanted:
             return None
         return Pixels(
-            samples=area_means(pixels.samples, self._plan.nodata), is_stored=pixels.is_stored
+            samples=area_means(pixels.samples, self._plan.nodata, self._plan.alpha),
+            is_stored=pixels.is_stored,
         )
 
     def _joined(self, block: BlockKey, quarters: tuple[Pixels, ...]) -> Pixels:

@@ -64,7 +64,7 @@ def estimate(source: Source, plan: IngestPlan, codec: ChunkCodec) -> Estimate:
         finest.source += sum(_share(tile, source, region) for tile in tiles)
         if pixels.is_stored.any():
             _count(finest, pixels.samples, plan, codec)
-            _count(coarser, area_means(pixels.samples, plan.nodata), plan, codec)
+            _count(coarser, area_means(pixels.samples, plan.nodata, plan.alpha), plan, codec)
     stored = source.scan_bytes(0)
     level = plan.levels[0]
     base = finest.per_pixel * level.height * level.width

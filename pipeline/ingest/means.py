@@ -1,8 +1,8 @@
 """Half the size by 2 x 2 area means.
 
 A pixel of the next level is the mean of those of its four that exist (at an odd edge two or one), that are
-not "no data" and not NaN; band by band. Means of integers are rounded to the nearest, halves towards plus
-infinity: floor(mean + 0.5).
+not "no data", not NaN and not transparent; band by band. Means of integers are rounded to the nearest, halves
+towards plus infinity: floor(mean + 0.5).
 """
 
 from __future__ import annotations
@@ -17,18 +17,36 @@ _FAST = ("uint8", "uint16", "int16")
 """OpenCV's area means of these are exact and rounded as ours."""
 
 
-def area_means(pixels: NDArray[np.generic], nodata: float | None) -> NDArray[np.generic]:
+def area_means(
+    pixels: NDArray[np.generic], nodata: float | None, alpha: int | None = None
+) -> NDArray[np.generic]:
     """(C, h, w) to (C, ceil(h / 2), ceil(w / 2)) of the same dtype.
 
-    Where no pixel counts, the result is `nodata`, or NaN when there is none.
+    Where no pixel counts, the result is `nodata`, or NaN when there is none (of integers 0). `alpha` is the
+    band that is above 0 where the others mean something.
     """
     even: NDArray[Any] = _made_even(pixels)
+    counted = _counted(even, nodata, alpha)
     if even.dtype.kind == "f":
-        return _of_floats(even, nodata)
-    counted = None if nodata is None else even != int(nodata)
-    if even.dtype.name in _FAST and (counted is None or counted.all()):
+        return _of_floats(even, counted, nodata)
+    if even.dtype.name in _FAST and counted.all():
         return _fast(even)
     return _of_integers(even, counted, nodata)
+
+
+def _counted(
+    pixels: NDArray[Any], nodata: float | None, alpha: int | None
+) -> NDArray[np.bool_] | np.bool_:
+    """(C, h, w), or one True for all: which samples are part of a mean."""
+    counted: NDArray[np.bool_] | np.bool_ = np.bool_(True)
+    if pixels.dtype.kind == "f":
+        counted = ~np.isnan(pixels)
+    if nodata is not None:
+        counted = counted & (pixels != pixels.dtype.type(nodata))
+    if alpha is not None:
+        others = np.arange(len(pixels)) != alpha  # alpha itself is a mean of all
+        counted = counted & ((pixels[alpha] > 0) | ~others[:, None, None])
+    return counted
 
 
 def _made_even(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -48,14 +66,12 @@ def _fast(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _of_integers(
-    pixels: NDArray[Any], counted: NDArray[np.bool_] | None, nodata: float | None
+    pixels: NDArray[Any], counted: NDArray[np.bool_] | np.bool_, nodata: float | None
 ) -> NDArray[np.generic]:
     # Eight times a sample must fit.
     kind: type[Any] = np.int32 if pixels.dtype.itemsize <= 2 else np.int64
-    if counted is None:
-        counted = np.ones(pixels.shape, np.bool_)
     total: NDArray[Any] = _sums(np.where(counted, pixels, 0).astype(kind))
-    count: NDArray[Any] = _sums(counted.astype(kind))
+    count: NDArray[Any] = _sums(np.broadcast_to(counted, pixels.shape).astype(kind))
     # floor(total / count + 1 / 2), in whole numbers
     means = (2 * total + count) // np.maximum(2 * count, 1)
     if nodata is not None:
@@ -64,14 +80,13 @@ def _of_integers(
     return whole
 
 
-def _of_floats(pixels: NDArray[np.generic], nodata: float | None) -> NDArray[np.generic]:
+def _of_floats(
+    pixels: NDArray[np.generic], counted: NDArray[np.bool_] | np.bool_, nodata: float | None
+) -> NDArray[np.generic]:
     wide = pixels.astype(np.float64)
-    counted = ~np.isnan(wide)
-    if nodata is not None:
-        counted &= pixels != pixels.dtype.type(nodata)
     with np.errstate(invalid="ignore"):  # of two infinities there is no mean but NaN
         total = _sums(np.where(counted, wide, np.float64(0)))
-    count = _sums(counted.astype(np.float64))
+    count = _sums(np.broadcast_to(counted, pixels.shape).astype(np.float64))
     nothing = np.nan if nodata is None else nodata
     means = np.full(total.shape, nothing)
     np.divide(total, count, out=means, where=count > 0)

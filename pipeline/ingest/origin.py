@@ -14,7 +14,7 @@ from pipeline.ingest.plan import CHUNK_PX, IngestPlan
 from pipeline.ingest.settings import IngestSettings
 from pipeline.storage.fingerprint import Fingerprint
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the same settings would write something else."""
 
 

@@ -77,6 +77,8 @@ class IngestPlan:
     """NumPy name of the samples."""
     nodata: float | None
     """Value that means "no data"; also what is not stored reads as."""
+    alpha: int | None
+    """Band that is above 0 where the others mean something, or None."""
     levels: tuple[LevelPlan, ...]
     """Finest first; each half of the one before, rounded up, until one chunk holds all."""
     block_height: int
@@ -164,6 +166,7 @@ def plan_ingest(pyramid: Pyramid) -> IngestPlan:
         bands_per_chunk=_bands_per_chunk(num_bands, dtype.itemsize),
         dtype=dtype.name,
         nodata=_fitting(pyramid.nodata, dtype),
+        alpha=pyramid.bands.index("alpha") if "alpha" in pyramid.bands else None,
         levels=tuple(_levels(pyramid.height, pyramid.width, shard)),
         block_height=high,
         block_width=wide,

@@ -99,6 +99,20 @@ class TestPixels:
             assert one.is_dir() or one.read_bytes() == other.read_bytes()
 
 
+class TestAlpha:
+    def test_edges_keep_their_colour(self, tmp_path: Path) -> None:
+        """Where an image ends in the middle of a pixel of a coarser level, that pixel has the image's colour."""
+        pixels = np.zeros((900, 900, 4), np.uint8)
+        pixels[:601, :301] = (90, 120, 200, 255)
+        path = write(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+
+        group = ingested(path)
+
+        for level in (1, 2):
+            found = stored(group, level)
+            assert np.unique(found[:3, found[3] > 0], axis=1).T.tolist() == [[90, 120, 200]]
+
+
 class TestNoData:
     def test_it_is_left_out_and_kept(self, tmp_path: Path) -> None:
         """No data is no part of a mean, is what is not stored, and comes back."""

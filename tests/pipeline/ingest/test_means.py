@@ -82,6 +82,23 @@ class TestAreaMeans:
 
         np.testing.assert_allclose(found, brute_force(pixels, nodata), rtol=1e-6)
 
+    @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32"])
+    def test_leaves_out_what_is_transparent(self, dtype: str) -> None:
+        """Colours under alpha 0 are no part of a mean; alpha itself is the mean of all."""
+        pixels = random_pixels(dtype, 9, 8)
+        rng = np.random.default_rng(5)
+        pixels[1] = np.where(rng.random((9, 8)) < 0.6, 0, 200)
+        colours, alpha = area_means(pixels, None, alpha=1)
+
+        wide = np.where(pixels[1] > 0, pixels[0].astype(np.float64), np.nan)
+        [expected] = brute_force(wide[None], None)
+        if np.dtype(dtype).kind != "f":
+            expected = np.floor(expected + 0.5)
+        is_shown = ~np.isnan(expected)
+        assert 0 < is_shown.sum() < is_shown.size
+        np.testing.assert_allclose(colours[is_shown], expected[is_shown], rtol=1e-6)
+        np.testing.assert_array_equal(alpha, brute_force(pixels[1:], None)[0])
+
     def test_takes_infinities(self) -> None:
         """Of opposite infinities there is no mean, and no warning."""
         pixels = np.asarray([[[np.inf, -np.inf, np.inf, 1.0]]], np.float32)

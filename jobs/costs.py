@@ -52,13 +52,28 @@ def costs(
         write_costs(run, cost, export_orders)
 
 
+def read_lists(paths: Sequence[Path], export_orders: Path | None) -> tuple[CostModel, ...]:
+    """Price lists that can do what is asked of them.
+
+    Raises:
+        UsageError: if one is not usable, or orders are asked for and none makes any.
+    """
+    models = read_cost_models(paths)
+    if export_orders is not None and not any(isinstance(model, PerArea) for model in models):
+        raise UsageError(
+            f"--export-orders {export_orders}: no price list charges by area, so there are no orders; give one of kind "
+            "per_km2 with --cost, or leave --export-orders out"
+        )
+    return models
+
+
 def write_costs(directory: Path, paths: Sequence[Path], export_orders: Path | None) -> None:
     """Price a run, print the totals, and write the table and the orders.
 
     Raises:
         UsageError: if a list or the run is not usable, or an image lacks what a list needs.
     """
-    models = read_cost_models(paths)
+    models = read_lists(paths, export_orders)
     found = open_run(directory)
     images = list(found.images())
     prices = list(
@@ -72,7 +87,13 @@ def write_costs(directory: Path, paths: Sequence[Path], export_orders: Path | No
     replace_table(directory / "costs", COSTS, [_row(one, _named(models, one)) for one in prices])
     _show(prices, models)
     if export_orders is not None:
-        write_text(export_orders, _orders(images, prices, models))
+        try:
+            write_text(export_orders, _orders(images, prices))
+        except OSError as error:
+            raise UsageError(
+                f"--export-orders {export_orders}: cannot be written to: {error}; give the name of a file in a "
+                "directory that is there"
+            ) from error
         out.print(f"orders: {export_orders}")
 
 
@@ -115,11 +136,7 @@ def _money(amount: float, model: CostModel) -> str:
     return f"{text} {model.currency}"
 
 
-def _orders(
-    images: Sequence[FinishedImage], prices: Sequence[Price], models: Sequence[CostModel]
-) -> str:
-    if not any(isinstance(model, PerArea) for model in models):
-        raise UsageError("--export-orders: no price list charges by area, so there are no orders")
+def _orders(images: Sequence[FinishedImage], prices: Sequence[Price]) -> str:
     by_name = {image.sample_id: image for image in images}
     features: list[object] = []
     reasons: dict[str, None] = {}

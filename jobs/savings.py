@@ -14,11 +14,10 @@ from actors.model_directory import open_model
 from jobs.classify import parse_changes
 from jobs.classify_job import ClassifyJob
 from jobs.console import run_alone, told_plainly
-from jobs.costs import write_costs
+from jobs.costs import read_lists, write_costs
 from jobs.dry_run import dry_run
 from jobs.savings_walks import SavingsJob, run_savings
 from jobs.workers import WorkersAsked
-from pipeline.costs.models import read_cost_models
 from pipeline.errors import UsageError
 from pipeline.image_list import read_images
 from pipeline.image_record import ImageRecord
@@ -74,7 +73,7 @@ def savings(
     """
     with told_plainly():
         found = parse_budgets(budgets)
-        read_cost_models(cost or [])  # before anything is read
+        read_lists(cost or [], export_orders)  # before anything is read
         records = read_images(images)
         opened = open_model(model).with_changes(
             {**parse_changes(changes or []), "walk.budget": found[-1], "walk.stop_at": None}

@@ -164,7 +164,7 @@ def _read(path: Path) -> CostModel:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}; give a YAML file") from error
     kind = data.get("kind") if isinstance(data, dict) else None
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ConfigError(f"{path}: kind is {kind!r}; one of {', '.join(KINDS)}")
     try:
         return config_of(KINDS[kind], data)

@@ -97,6 +97,23 @@ class TestSearchRefuses:
             assert not (tmp_path / "found").exists()
 
 
+class TestSavingsRefuses:
+    def test_orders_without_a_list_that_makes_any(self, tmp_path: Path) -> None:
+        """Told before anything is read: without a price list, and with one that charges by the byte."""
+        (tmp_path / "gb.yaml").write_text(
+            "kind: per_gb\nname: n\nas_of: 2026-01-01\ncurrency: EUR\nprice: 1\n"
+        )
+        for cost in ((), ("--cost", tmp_path / "gb.yaml")):
+            result = foveate(
+                *("savings", "a.tif", "--model", "digits", "--out", tmp_path / "out", *cost),
+                *("--export-orders", tmp_path / "orders.geojson"),
+            )
+
+            assert result.exit_code == 2
+            assert "no price list charges by area" in " ".join(result.output.split())
+            assert not (tmp_path / "out").exists()
+
+
 class TestNewModel:
     @pytest.mark.parametrize("name", ["tnet_small", "tnet_fmow", "efficientnet_b0"])
     def test_makes_a_model_that_opens(self, tmp_path: Path, name: str) -> None:

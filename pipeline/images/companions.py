@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import AllowanceSpentError, FoveateError
+from pipeline.errors import AllowanceSpentError, ImageError, StorageError
 from pipeline.images.contents import START_BYTES
 from pipeline.images.layered_source import LayeredSource, fits
 from pipeline.images.masked_source import MaskedSource
@@ -45,18 +45,34 @@ def with_companions(source: Source, path: Path, purse: Purse) -> Source:
     Raises:
         AllowanceSpentError: if the purse does not suffice for a companion.
     """
-    for beside in companions(path):
-        other = _opened(beside, purse)
-        if other is None:
-            continue
-        if beside.suffix == _OVERVIEWS and fits(source.pyramid, other.pyramid):
-            source = LayeredSource(source, other)
-        elif beside.suffix == _MASK and _is_mask_of(source, other):
-            source = MaskedSource(source, other)
-        else:
-            other.close()
+    try:
+        for beside in companions(path):
+            source = _with_companion(source, beside, purse)
+    except AllowanceSpentError as error:
+        error.cost += source.header
+        source.close()
+        raise
     # Also of one that does not fit: nobody knows that without opening it.
     source.fingerprint = fingerprint_of_files([path, *companions(path)])
+    return source
+
+
+def _with_companion(source: Source, beside: Path, purse: Purse) -> Source:
+    try:
+        other = _opened(beside, purse)
+    except AllowanceSpentError:
+        raise
+    except (ImageError, StorageError) as error:
+        source.header += error.cost
+        return source
+    except OSError:
+        return source
+    if beside.suffix == _OVERVIEWS and fits(source.pyramid, other.pyramid):
+        return LayeredSource(source, other)
+    if beside.suffix == _MASK and _is_mask_of(source, other):
+        return MaskedSource(source, other)
+    source.header += other.header
+    other.close()
     return source
 
 
@@ -66,14 +82,13 @@ def _is_mask_of(image: Source, mask: Source) -> bool:
     return is_alike and len(mask.pyramid.bands) == 1 and "alpha" not in image.pyramid.bands
 
 
-def _opened(path: Path, purse: Purse) -> Source | None:
+def _opened(path: Path, purse: Purse) -> Source:
     from pipeline.images.tiff.source import TiffSource  # not above: a driver opens no image
 
+    storage = metered(DiskStorage(path), purse)
     try:
-        storage = metered(DiskStorage(path), purse)
         [start] = storage.fetch([ByteRange(count=START_BYTES, is_clipped=True)])
         return TiffSource(str(path), storage, start)
-    except AllowanceSpentError:
+    except BaseException:
+        storage.close()
         raise
-    except (FoveateError, OSError):
-        return None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import AllowanceSpentError
 from pipeline.images.alpha import alpha_band, opaque_band
 from pipeline.images.pyramid import Level
 from pipeline.images.source import Source
 from pipeline.images.tile import FailedTile, Tile, TileAnswer, TileKey
 from pipeline.storage.acquisition import Acquisition
+from pipeline.storage.byte_range import total
 from pipeline.storage.fingerprint import together
 
 
@@ -34,11 +36,17 @@ class MaskedSource(Source):
 
     def read_tiles(self, keys: Sequence[TileKey]) -> Iterator[TileAnswer]:
         """The image's tiles, each with its mask."""
-        for answer in self._image.read_tiles(keys):
-            if isinstance(answer, Tile) and answer.data is not None:
-                yield self._with_alpha(answer, answer.data)
-            else:
+        answers = self._image.read_tiles(keys)
+        for answer in answers:
+            if not isinstance(answer, Tile) or answer.data is None:
                 yield answer
+                continue
+            try:
+                with_alpha = self._with_alpha(answer, answer.data)
+            except AllowanceSpentError as error:
+                error.cost += _in_vain([answer, *answers])
+                raise
+            yield with_alpha
 
     def scan_bytes(self, level: int) -> int | None:
         """Of image and mask."""
@@ -72,6 +80,12 @@ class MaskedSource(Source):
             parts.append((box, None if part.data is None else part.data[0]))
         alpha = alpha_band(region, parts, data.dtype)
         return Tile(key, np.concatenate([data, alpha[None]]), cost)  # (C + 1, h, w)
+
+
+def _in_vain(answers: Iterable[TileAnswer]) -> Acquisition:
+    """What came of an image whose mask cannot be paid for."""
+    came = total(answer.acquisition for answer in answers)
+    return replace(came, requested_bytes=0, gap_bytes=came.transferred_bytes)
 
 
 def _level_of_size(levels: Sequence[Level], wanted: Level) -> int | None:

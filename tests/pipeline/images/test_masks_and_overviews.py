@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.shutil import copy
 
+from pipeline.errors import AllowanceSpentError
 from pipeline.images.opening import fingerprint_of, open_source
+from pipeline.images.region import Region
 from pipeline.images.source import Source
 from pipeline.images.tile import TileKey
+from pipeline.storage.byte_range import total
+from pipeline.storage.purse import Purse
 from tests.image_files import picture
 from tests.pipeline.images.source_contract import SourceContract
 
@@ -59,6 +64,11 @@ def build_overviews(path: Path) -> None:
 
 
 TILED = {"tiled": True, "blockxsize": 128, "blockysize": 64}
+
+
+def num_open_files() -> int:
+    """Of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def whole(source: Source, level: int) -> NDArray[np.generic]:
@@ -127,6 +137,56 @@ class TestMasks:
 
         assert source.pyramid.bands == ("red", "green", "blue")
         assert fingerprint_of(str(path)) == source.fingerprint
+
+    @pytest.mark.parametrize("is_image", [True, False])
+    def test_companions_that_do_not_fit(
+        self, tmp_path: Path, is_image: bool
+    ) -> None:  # a parameter
+        """What trying one cost is counted, and no file stays open when the image is closed."""
+        path = write_map(tmp_path / "a.tif", **TILED)
+        other = write_map(tmp_path / "other.tif", bands=1, dtype="uint16", **TILED).read_bytes()
+        (tmp_path / "a.tif.ovr").write_bytes(other if is_image else b"II*\0" + bytes(range(200)))
+        before = num_open_files()
+        purse = Purse(10**6)
+        source = open_source(str(path), purse=purse)
+        source.close()
+
+        assert source.header.transferred_bytes == purse.num_spent
+        assert num_open_files() == before
+
+
+class TestSmallPurse:
+    """Images with masks beside them, and not enough bytes to read them."""
+
+    @pytest.mark.parametrize("share", [0.3, 0.6])
+    def test_of_opening(self, tmp_path: Path, share: float) -> None:
+        """What was read of the image before its mask proved too long is told, and nothing stays open."""
+        path = write_map(tmp_path / "a.tif", mask=False, **TILED)
+        whole_purse = Purse(10**6)
+        open_source(str(path), purse=whole_purse).close()
+        purse = Purse(int(share * whole_purse.num_spent))
+        before = num_open_files()
+        with pytest.raises(AllowanceSpentError) as caught:
+            open_source(str(path), purse=purse)
+
+        assert caught.value.cost.transferred_bytes == purse.num_spent
+        assert num_open_files() == before
+
+    def test_of_reading(self, tmp_path: Path) -> None:
+        """Tiles that came, but not their masks, are told as read in vain."""
+        path = write_map(tmp_path / "a.tif", mask=False, **TILED)
+        needed = Purse(10**6)
+        with closing(open_source(str(path), purse=needed)) as source:
+            keys = source.pyramid.tiles_in(0, Region(0, 0, HEIGHT, WIDTH))
+            assert len(list(source.read_tiles(keys))) == len(keys)
+        purse = Purse(needed.num_spent - 1)
+        with closing(open_source(str(path), purse=purse)) as source:
+            costs = [source.header]
+            with pytest.raises(AllowanceSpentError) as caught:
+                costs.extend(tile.acquisition for tile in source.read_tiles(keys))
+
+        assert 1 < len(costs) < 1 + len(keys)
+        assert total([*costs, caught.value.cost]).transferred_bytes == purse.num_spent
 
 
 class TestOverviews:

@@ -15,6 +15,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import CONFIG, ModelDirectory, config_to_text, open_model
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.savings import refuse_unknown_labels
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
 from pipeline.image_list import read_images
@@ -22,7 +23,8 @@ from pipeline.manifest import Manifest
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.records.run import write_text
 from pipeline.records.store.disk_store import DiskStore
-from pipeline.savings.stop_calibration import KnownWalk, stop_line
+from pipeline.records.store.opening import directory_at
+from pipeline.savings.stop_calibration import KnownWalk, refuse_few, stop_line
 from pipeline.savings.stop_calibration import calibrate as find_rule
 from pipeline.savings.walks import known_walk
 from pipeline.walk.stop_rule import StopRule
@@ -30,8 +32,8 @@ from pipeline.walk.stop_rule import StopRule
 
 def calibrate(
     model: Annotated[Path, typer.Argument(help="A model directory; its config.json is rewritten.")],
-    images: Annotated[Path, typer.Argument(help="Manifest (CSV or Parquet) with labels.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Directory for the tables of the walks.")],
+    images: Annotated[str, typer.Argument(help="Manifest (CSV or Parquet) with labels.")],
+    out_place: Annotated[str, typer.Option("--out", help="Directory for the tables of the walks.")],
     split: Annotated[str | None, typer.Option(help="Only the rows of this split.")] = "validation",
     budget: Annotated[int | None, typer.Option(help="Most looks per image.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Of the cut in halves.", min=0)] = 0,
@@ -52,10 +54,14 @@ def calibrate(
         changes: dict[str, Any] = {"walk.stop_at": None, "walk.stop_rule": None}
         if budget is not None:
             changes["walk.budget"] = budget
+        manifest = _labelled(images, split)
+        refuse_unknown_labels(manifest.records, opened.config.class_names)
+        refuse_few(len(manifest.records))
+        out_dir = directory_at(out_place, "calibrate")
         job = ClassifyJob(
-            manifest=_labelled(images, split),
+            manifest=manifest,
             model=opened.with_changes(changes),
-            store=DiskStore(out_dir.absolute()),
+            store=DiskStore(out_dir),
             engine=EngineConfig(),
             workers=WorkersAsked(least=workers, most=workers),
             address=address,
@@ -64,15 +70,15 @@ def calibrate(
         status = run(job)
         if status not in (OK, SOME_FAILED):
             sys.exit(status)
-        walks = list(_walks(open_run(out_dir.absolute()).images()))
+        walks = list(walks_of(open_run(out_dir).images(), manifest))
         rule = find_rule(walks, seed=seed)
         _write(opened, rule)
         _show(rule, walks)
     sys.exit(status)
 
 
-def _labelled(path: Path, split: str | None) -> Manifest:
-    found = read_images([str(path)])
+def _labelled(path: str, split: str | None) -> Manifest:
+    found = read_images([path])
     chosen = tuple(one for one in found.records if split is None or one.split == split)
     if not chosen:
         splits = sorted({str(one.split) for one in found.records})
@@ -83,9 +89,11 @@ def _labelled(path: Path, split: str | None) -> Manifest:
     return replace(found, records=chosen)
 
 
-def _walks(images: Iterator[FinishedImage]) -> Iterator[KnownWalk]:
+def walks_of(images: Iterator[FinishedImage], manifest: Manifest) -> Iterator[KnownWalk]:
+    """Of the list's images, by its labels: the tables may hold those of another split, or of before a correction."""
+    labels = {one.sample_id: one.label for one in manifest.records}
     for image in images:
-        walk = known_walk(image)
+        walk = known_walk(replace(image, true_label=labels.get(image.sample_id)))
         if walk is not None:
             yield walk
 

@@ -78,7 +78,7 @@ def savings(
         opened = open_model(model).with_changes(
             {**parse_changes(changes or []), "walk.budget": found[-1], "walk.stop_at": None}
         )
-        _refuse_unknown_labels(records.records, opened.config.class_names)
+        refuse_unknown_labels(records.records, opened.config.class_names)
         out_dir = directory_at(out_place, "savings")
         job = SavingsJob(
             out=out_dir,
@@ -128,7 +128,12 @@ def _foreground(text: str) -> ForegroundKind:
     raise UsageError(f"--foreground {text}: wanted tissue, valid, stored or none")
 
 
-def _refuse_unknown_labels(records: Sequence[ImageRecord], classes: Sequence[str]) -> None:
+def refuse_unknown_labels(records: Sequence[ImageRecord], classes: Sequence[str]) -> None:
+    """A label that the model never says would make every answer wrong.
+
+    Raises:
+        UsageError: naming the row.
+    """
     for record in records:
         if record.label is not None and record.label not in classes:
             raise UsageError(

@@ -66,11 +66,7 @@ def calibrate(walks: Sequence[KnownWalk], *, seed: int = 0) -> StopRule:
     Raises:
         UsageError: if they are too few.
     """
-    if len(walks) < MIN_IMAGES:
-        raise UsageError(
-            f"{len(walks)} labelled images to calibrate on; at least {MIN_IMAGES}, and "
-            f"{2 * _needed(TARGETS[-1])} to promise {TARGETS[-1]:.0%}"
-        )
+    refuse_few(len(walks))
     order = np.random.default_rng(seed).permutation(len(walks))
     half = len(walks) // 2
     teach, test = ([walks[i] for i in part] for part in (order[:half], order[half:]))
@@ -86,6 +82,19 @@ def calibrate(walks: Sequence[KnownWalk], *, seed: int = 0) -> StopRule:
         ),
         num_images=len(walks),
     )
+
+
+def refuse_few(count: int) -> None:
+    """Whether so many labelled images can teach anything.
+
+    Raises:
+        UsageError: if they are too few.
+    """
+    if count < MIN_IMAGES:
+        raise UsageError(
+            f"{count} labelled images to calibrate on; at least {MIN_IMAGES}, and "
+            f"{2 * _needed(TARGETS[-1])} to promise {TARGETS[-1]:.0%}"
+        )
 
 
 def stop_line(walks: Sequence[KnownWalk], rule: StopRule, target: float) -> StopLine:

@@ -13,7 +13,12 @@ import pytest
 import tifffile
 
 from actors.model_directory import SHIPPED, open_model
+from jobs.calibrate import walks_of
+from pipeline.image_record import ImageRecord
+from pipeline.manifest import Manifest
+from pipeline.records.finished_run import open_run
 from tests.jobs.processes import finished
+from tests.pipeline.evidence.runs import write_run
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(200)]
 
@@ -73,3 +78,28 @@ class TestCalibrate:
         status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
         assert status == 2
         assert "s0 has no label" in said
+        manifest.write_text(manifest.read_text().replace(",,", ",cat,"))
+        status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
+        assert status == 2
+        assert "s0: its label 'cat' is no class of the model" in said
+        manifest.write_text(manifest.read_text().replace(",cat,", ",3,"))
+        status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
+        assert status == 2
+        assert "2 labelled images to calibrate on; at least 50" in said
+        status, said = finished("jobs.calibrate", model, "s3://bucket/gone.csv", "--out", "w")
+        assert "s3://bucket/gone.csv" in said  # not a file s3:/bucket/gone.csv
+        assert not (tmp_path / "w").exists()
+
+
+def test_only_the_images_of_the_list_teach(tmp_path: Path) -> None:
+    """Walks of other images that lie in the directory do not count, and labels are those of the list now."""
+    run = open_run(write_run(tmp_path / "w", ["a", "b", "c"]))
+    other = {"cat": "dog", "dog": "cat"}
+    said = {image.sample_id: str(image.label) for image in run.images()}
+    records = tuple(
+        ImageRecord(sample_id=name, image_path=f"{name}.tif", label=label)
+        for name, label in (("a", said["a"]), ("c", other[said["c"]]))
+    )
+    walks = list(walks_of(run.images(), Manifest(records=records)))
+
+    assert [bool(walk.is_right[-1]) for walk in walks] == [True, False]

@@ -67,7 +67,7 @@ def most_telling(images: Sequence[FinishedImage]) -> list[FinishedImage]:
 def accuracy_curve(images: Sequence[FinishedImage]) -> dict[str, Any]:
     """Share of right predictions after every number of looks; where labels are missing, of agreement with the last."""
     seen = [image for image in images if image.label is not None]
-    is_labelled = bool(seen) and all(image.true_label is not None for image in seen)
+    is_labelled = bool(seen) and all(_is_known(image) for image in seen)
     longest = max((len(image.looks) for image in seen), default=0)
     hits = [0] * longest
     for image in seen:
@@ -86,7 +86,7 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
 
 
 def _totals(images: Sequence[FinishedImage]) -> dict[str, Any]:
-    known = [image for image in images if image.label is not None and image.true_label is not None]
+    known = [image for image in images if image.label is not None and _is_known(image)]
     compared = [image for image in images if _full_scan_bytes(image) is not None]
     return {
         "status": Counter(image.status for image in images),
@@ -100,14 +100,20 @@ def _totals(images: Sequence[FinishedImage]) -> dict[str, Any]:
     }
 
 
+def _is_known(image: FinishedImage) -> bool:
+    """Whether the model can be right: its true label is one of the classes, as summary.md counts."""
+    return image.true_label in image.probabilities
+
+
 def _bytes_by_level(images: Sequence[FinishedImage]) -> list[dict[str, Any]]:
     read: Counter[int] = Counter()
-    stored: Counter[int] = Counter()
+    stored: dict[int, int | None] = {}
     for image in images:
         for level in image.ledger:
             number = -1 if level.level is None else level.level
             read[number] += level.transferred_bytes
-            stored[number] += level.full_scan_bytes or 0
+            so_far, more = stored.get(number, 0), level.full_scan_bytes
+            stored[number] = None if so_far is None or more is None else so_far + more
     return [
         {"level": number, "read": read[number], "stored": stored[number]} for number in sorted(read)
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -54,7 +55,7 @@ def render(data: Mapping[str, Any]) -> str:
         "title": html.escape(f"foveate: {data['title']}"),
         "style": _joined(page, "report.css", "layers.css"),
         "script": _joined(page, "layers.js", "report.js"),
-        "data": _inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
+        "data": _inert(json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"))),
     }
     text = (page / "report.html").read_text(encoding="utf-8")
     for name, value in parts.items():
@@ -64,6 +65,15 @@ def render(data: Mapping[str, Any]) -> str:
 
 def _joined(page: Traversable, *names: str) -> str:
     return "\n".join((page / name).read_text(encoding="utf-8") for name in names)
+
+
+def _finite(value: Any) -> Any:
+    """Without NaN and infinity, which no browser reads in JSON: the page would be empty."""
+    if isinstance(value, Mapping):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _inert(text: str) -> str:

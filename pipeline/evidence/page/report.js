@@ -55,7 +55,7 @@ function showTotals() {
   add("looks", whole(totals.looks), (totals.looks / Math.max(1, data.rows.length)).toFixed(1) + " an image");
   add("bytes read", bytes(totals.bytes_read));
   if (totals.full_scan_bytes) add("of a full scan", percent(totals.compared_bytes / totals.full_scan_bytes, 2), bytes(totals.full_scan_bytes) + " at the finest level used");
-  if (data.facts.seconds >= 1) add("time", data.facts.seconds.toFixed(0) + " s", "start-up included; the last run, where it was resumed");
+  if (data.facts.seconds >= 1) add("time", data.facts.seconds.toFixed(0) + " s", "start-up included; of all runs, where it was resumed");
 }
 function showCurve() {
   const { shares, is_accuracy, images } = data.curve;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,30 @@ class TestPage:
 
 
 class TestContents:
+    def test_labels_that_the_model_never_says_do_not_count(self, run: Path) -> None:
+        """As in summary.md: such an image is not wrong, and without labels of all there is no accuracy."""
+        images = [replace(image, true_label="bird") for image in open_run(run).images()]
+        data = contents(open_run(run), images, {}, {})
+
+        assert data["totals"]["labelled"] == 0
+        assert not data["curve"]["is_accuracy"]
+
+    def test_what_no_index_says_is_not_nothing(self, run: Path) -> None:
+        """Stored bytes of a level are unknown where those of one image are."""
+        first, *others = open_run(run).images()
+        unknown = tuple(replace(level, full_scan_bytes=None) for level in first.ledger)
+        images = [replace(first, ledger=unknown), *others]
+        found = contents(open_run(run), images, {}, {})["levels"]
+
+        assert [level["stored"] for level in found] == [None] * len(found)
+        assert all(level["read"] for level in found)
+
+    def test_numbers_that_are_none_leave_the_page_readable(self) -> None:
+        """NaN is no JSON: a browser would show nothing at all."""
+        page = render({"title": "t", "rows": [[float("nan"), float("inf"), 0.5]]})
+
+        assert '"rows":[[null,null,0.5]]' in page
+
     def test_the_curve_counts_what_was_right_after_each_look(self, run: Path) -> None:
         """After the first look all say cat; after the last a quarter is wrong."""
         images = list(open_run(run).images())

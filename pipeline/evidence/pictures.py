@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.errors import ImageError, TileReadError
+from pipeline.errors import ImageChangedError, ImageError, TileReadError
 from pipeline.evidence.explained import Explained, ExplanationPlan, explain
 from pipeline.images.input_spec import InputSpec, fit_bands
 from pipeline.images.opening import open_source
+from pipeline.images.pyramid import Pyramid
 from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
@@ -64,6 +65,7 @@ def take_pictures(
         return Pictures(overview=None, looks={}, problem=str(error))
     tiles = TileReader(source, TileCache(_CACHE_BYTES))
     try:
+        _refuse_another(image, source.pyramid)
         fit = fit_bands(spec, source.pyramid)
         whole = WindowReader(tiles=tiles, fit=fit, base_px=OVERVIEW_PX, background=spec.background)
         near = WindowReader(
@@ -88,6 +90,14 @@ def pictured(image: FinishedImage) -> list[int]:
     """Places of the looks to show, in the order of the walk."""
     order = sorted(range(len(image.looks)), key=lambda index: image.looks[index].depth == 0)
     return sorted(order[:MAX_PICTURES])
+
+
+def _refuse_another(image: FinishedImage, pyramid: Pyramid) -> None:
+    if (pyramid.height, pyramid.width) != (image.height_px, image.width_px):
+        raise ImageChangedError(
+            f"{image.image_path}: the image has {pyramid.height} x {pyramid.width} px now and had "
+            f"{image.height_px} x {image.width_px} in the run; it is another one"
+        )
 
 
 def _explained(

@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.evidence.contents import accuracy_curve, contents, most_telling
 from pipeline.evidence.report import render, write_report
 from pipeline.records.finished_run import open_run
+from tests.image_files import slide
 from tests.pipeline.evidence.runs import NUM_LOOKS, write_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -152,6 +153,15 @@ class TestContents:
         assert [image.label != image.true_label for image in order] == [True] * 3 + [False] * 9
         sure = [image.confidence or 0 for image in order[3:]]
         assert sure == sorted(sure)
+
+    def test_an_image_that_became_another_is_told(self, tmp_path: Path) -> None:
+        """Pictures of a file of another size would show what nobody looked at."""
+        directory = write_run(tmp_path / "run", ["a"], num_files=1)
+        slide(directory / "0.tif", 300, 300)
+        text = write_report(open_run(directory)).read_text()
+
+        assert "300 x 300 px now and had 600 x 500 in the run" in text
+        assert "data:image/webp" not in text
 
     def test_an_image_that_is_gone_is_told(self, tmp_path: Path) -> None:
         """Without its file an image keeps its numbers, and the page says why there are no pictures."""

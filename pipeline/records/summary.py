@@ -135,14 +135,14 @@ def _facts(run: Run, tally: Tally) -> list[str]:
 
 
 def _labels(tally: Tally) -> list[str]:
-    rows = [f"| {_cell(label)} | {count} |" for label, count in tally.by_label.most_common(50)]
+    rows = [f"| {cell(label)} | {count} |" for label, count in tally.by_label.most_common(50)]
     return (
         ["## Predicted classes", "", "| class | images |", "|---|---|", *rows, ""] if rows else []
     )
 
 
 def _failures(tally: Tally) -> list[str]:
-    rows = [f"| {_cell(name)} | {_cell(error)} |" for name, error in tally.failures]
+    rows = [f"| {cell(name)} | {cell(error)} |" for name, error in tally.failures]
     if not rows:
         return []
     num_failed = tally.by_status["failed"]
@@ -151,7 +151,8 @@ def _failures(tally: Tally) -> list[str]:
     return [title, "", *([note, ""] if note else []), "| image | why |", "|---|---|", *rows, ""]
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Text for a table, whatever an id or an error holds."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

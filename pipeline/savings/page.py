@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.records.summary import readable_bytes
+from pipeline.records.summary import cell, readable_bytes
 from pipeline.savings.audit import AuditRow, disagreement
 from pipeline.savings.stop_calibration import StopLine
 from pipeline.savings.summary import Estimate, SavingsLine, share
@@ -97,8 +97,8 @@ def _audit(audited: Sequence[AuditRow]) -> list[str]:
         return []
     misses = [row for row in audited if not row.agrees]
     shown = [
-        f"| {row.sample_id} | {row.walk_label} ({row.walk_confidence:.2f}) "
-        f"| {row.scan_label} ({row.scan_confidence:.2f}) | {row.true_label or ''} |"
+        f"| {cell(row.sample_id)} | {cell(row.walk_label)} ({row.walk_confidence:.2f}) "
+        f"| {cell(row.scan_label)} ({row.scan_confidence:.2f}) | {cell(row.true_label or '')} |"
         for row in misses[:MAX_MISSES_SHOWN]
     ]
     text = [

@@ -128,6 +128,12 @@ class TestSummary:
         assert "5.00%" in page
         assert "| a | x (0.90) | z (0.80) |" in page
 
+    def test_an_id_is_one_cell_of_the_page(self) -> None:
+        """Whatever it holds: a bar in it begins no other cell."""
+        page = render_savings([], audit({"a|b": ("x", 0.9, None)}, {"a|b": ("z", 0.8)}))
+
+        assert "| a\\|b | x (0.90) | z (0.80) |" in page
+
 
 class TestAudit:
     def test_the_sample_is_drawn_once_and_in_order(self) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from actors.engine_config import EngineConfig
 from actors.model_directory import CONFIG, ModelDirectory, config_to_text, open_model
 from jobs.classify_job import ClassifyJob, run
-from jobs.console import OK, SOME_FAILED, err, out, run_alone, told_plainly
+from jobs.console import OK, SOME_FAILED, command_line, err, out, run_alone, told_plainly
 from jobs.savings import refuse_unknown_labels
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
@@ -65,7 +65,7 @@ def calibrate(
             engine=EngineConfig(),
             workers=WorkersAsked(least=workers, most=workers),
             address=address,
-            arguments=("foveate", *sys.argv[1:]),
+            arguments=command_line("calibrate"),
         )
         status = run(job)
         if status not in (OK, SOME_FAILED):

@@ -15,7 +15,7 @@ import typer
 from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from jobs.classify_job import ClassifyJob, run
-from jobs.console import err, run_alone, told_plainly
+from jobs.console import command_line, err, run_alone, told_plainly
 from jobs.workers import parse_workers
 from pipeline.budget.archive_budget import parse_archive_budget
 from pipeline.errors import UsageError
@@ -126,9 +126,7 @@ def classify(
             archive_budget=None if archive_budget is None else parse_archive_budget(archive_budget),
             tried_again=("failed", "degraded") if retry_degraded else ("failed",),
             address=address,
-            arguments=("foveate", "classify", *sys.argv[1:])
-            if sys.argv[1:2] != ["classify"]
-            else ("foveate", *sys.argv[1:]),
+            arguments=command_line("classify"),
         )
         if job.model.config.walk.stop_at is not None and job.model.config.walk.stop_rule is None:
             err.print(

@@ -29,6 +29,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def command_line(verb: str) -> tuple[str, ...]:
+    """As run.json keeps it, whether it was called as `foveate VERB` or as `python -m jobs.VERB`, which has no verb."""
+    said = sys.argv[1:]
+    return ("foveate", *said) if said[:1] == [verb] else ("foveate", verb, *said)
+
+
 @contextmanager
 def told_plainly() -> Iterator[None]:
     """Wrong use ends with one message and status 2, not with a traceback."""

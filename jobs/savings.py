@@ -13,7 +13,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import open_model
 from jobs.classify import parse_changes
 from jobs.classify_job import ClassifyJob
-from jobs.console import run_alone, told_plainly
+from jobs.console import command_line, run_alone, told_plainly
 from jobs.costs import read_lists, write_costs
 from jobs.dry_run import dry_run
 from jobs.savings_walks import SavingsJob, run_savings
@@ -89,7 +89,7 @@ def savings(
                 engine=EngineConfig(),
                 workers=WorkersAsked(least=workers, most=workers),
                 address=address,
-                arguments=("foveate", *sys.argv[1:]),
+                arguments=command_line("savings"),
             ),
             budgets=found,
             compared=_walks(compare),

@@ -19,7 +19,7 @@ from actors.model_directory import (
     settings_of,
 )
 from jobs.classify_job import ClassifyJob, run
-from jobs.console import out, run_alone, told_plainly
+from jobs.console import command_line, out, run_alone, told_plainly
 from jobs.workers import parse_workers
 from pipeline.errors import ImageError, StorageError, TileReadError, UsageError
 from pipeline.image_list import read_images
@@ -89,7 +89,7 @@ def search(
             workers=parse_workers(workers, num_cpus=None, num_gpus=None),
             places=places,
             address=address,
-            arguments=("foveate", *sys.argv[1:]),
+            arguments=command_line("search"),
         )
         _keep(made, store)
         status = run(job)

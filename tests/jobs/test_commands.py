@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from actors.model_directory import open_model
 from jobs.classify import parse_changes
 from jobs.cli import app
+from jobs.console import command_line
 from models.catalogue import PARTS
 from models.network_config import NetworkConfig
 from pipeline.errors import UsageError
@@ -22,6 +23,14 @@ from tests.image_files import slide
 def foveate(*arguments: object) -> Result:
     """Run a command in this process."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("said", [["search", "a.tif"], ["a.tif"]])
+def test_a_run_remembers_its_command(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    """With its verb, which `python -m jobs.search` does not hear."""
+    monkeypatch.setattr("sys.argv", ["any", *said])
+
+    assert command_line("search") == ("foveate", "search", "a.tif")
 
 
 class TestClassifyRefuses:

@@ -71,6 +71,8 @@ class DiskStorage(Storage):
 
 
 def _piece(file: DiskFile, wanted: ByteRange) -> Piece:
+    if wanted.version not in (None, file.fingerprint):  # its bytes lie elsewhere in the new one
+        raise file.changed()
     size = file.size_bytes
     offset = wanted.offset if wanted.offset >= 0 else size + wanted.offset
     count = size - offset if wanted.count is None else wanted.count

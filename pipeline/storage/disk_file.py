@@ -41,13 +41,16 @@ class DiskFile:
         self._enter()
         try:
             if _fingerprint(self._descriptor) != self.fingerprint:
-                raise ObjectChangedError(
-                    f"{self._path}: the file changed while it was read; run again when nothing "
-                    "writes to it"
-                )
+                raise self.changed()
             return _read_exactly(self._descriptor, offset, count, self.size_bytes)
         finally:
             self._leave()
+
+    def changed(self) -> ObjectChangedError:
+        """What is raised where it is not the file any more that it was."""
+        return ObjectChangedError(
+            f"{self._path}: the file changed while it was read; run again when nothing writes to it"
+        )
 
     def close(self) -> None:
         """No reads from now on; those under way finish. Closing twice is no error."""

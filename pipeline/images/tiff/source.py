@@ -71,6 +71,7 @@ class TiffSource(RangedSource[_Plan]):
             raise
         self.pyramid: Pyramid = self._structure.pyramid
         self.fingerprint: Fingerprint = file.fingerprint
+        self._version = file.fingerprint  # of this file, whatever becomes part of the image
         self.header = replace(file.cost, seconds=time.perf_counter() - started)
 
     def scan_bytes(self, level: int) -> int | None:
@@ -89,7 +90,7 @@ class TiffSource(RangedSource[_Plan]):
         plan = _Plan(
             key=key,
             region=region,
-            wanted=tuple(_range(plane, at, self.fingerprint) for plane, at in places),
+            wanted=tuple(_range(plane, at, self._version) for plane, at in places),
             segments=tuple(_Segment(plane, plane.first_segment + at) for plane, at in places),
             mask_boxes=None if mask is None else tuple(box for _, box in parts),
         )
@@ -127,10 +128,10 @@ class TiffSource(RangedSource[_Plan]):
         return f"{self._storage.uri}: tile {row}, {col} of level {level} (bytes {where})"
 
 
-def _range(plane: Plane, index: int, fingerprint: Fingerprint) -> ByteRange | None:
+def _range(plane: Plane, index: int, version: Fingerprint) -> ByteRange | None:
     """Where a segment lies; None: nothing is stored."""
     offset, count = int(plane.offsets[index]), int(plane.byte_counts[index])
-    return ByteRange(offset=offset, count=count, version=fingerprint) if count else None
+    return ByteRange(offset=offset, count=count, version=version) if count else None
 
 
 def _samples(segment: _Segment, piece: Piece) -> NDArray[np.generic]:

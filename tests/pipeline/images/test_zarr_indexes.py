@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.errors import ImageChangedError
 from pipeline.images.opening import open_source
 from pipeline.images.tile import TileKey
 from pipeline.images.zarr.chunks import ChunkLayout
 from pipeline.images.zarr.documents import ArrayDocument
 from pipeline.images.zarr.index_decoding import direct_index_decoder
+from pipeline.storage import kept_files
 from tests.image_files import write_ome_zarr
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 256, 384), np.uint8)
@@ -79,6 +81,23 @@ class TestDirectly:
 
         with pytest.raises(ValueError, match=message):
             own.decode_index(damage(stored))
+
+
+class TestChangedShards:
+    def test_an_old_index_is_not_used_on_a_new_shard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A shard that was replaced since its index was read is told; its other chunks are no pixels of this one."""
+        monkeypatch.setattr(kept_files, "MAX_KEPT", 1)
+        path = image(tmp_path / "a.zarr")
+        source = open_source(str(path))
+        source.read_tile(TileKey(0, 0, 0))
+        image(tmp_path / "new.zarr")
+        (tmp_path / "new.zarr/0/c/0/0/0").replace(path / "0/c/0/0/0")
+        source.read_tile(TileKey(0, 3, 5))  # in another shard: the first one is closed
+
+        with pytest.raises(ImageChangedError, match="changed while it was read"):
+            source.read_tile(TileKey(0, 1, 0))
 
 
 class TestOtherEncodings:

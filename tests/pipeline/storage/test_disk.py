@@ -65,6 +65,18 @@ class TestDiskStorage:
 
         assert isinstance(piece.error, ObjectChangedError)
 
+    def test_another_version(self, root: Path) -> None:
+        """A file in a directory is read as the version that is wanted, or not at all."""
+        storage = DiskStorage(root)
+        [first] = storage.fetch([ByteRange(key="a", offset=4)])
+        same = ByteRange(key="a", count=2, version=first.fingerprint)
+        assert storage.fetch([same])[0].data == b"01"
+        (root / "new").write_bytes(b"something else")
+        (root / "new").replace(root / "a")
+        [piece] = DiskStorage(root).fetch([same])
+
+        assert isinstance(piece.error, ObjectChangedError)
+
     def test_pipes_do_not_hang(self, root: Path) -> None:
         """An object that is no regular file is an error at once."""
         os.mkfifo(root / "pipe")

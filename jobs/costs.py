@@ -21,6 +21,7 @@ from pipeline.exports.orders import orders_geojson
 from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
 from pipeline.records.run import write_text
 from pipeline.records.side_table import replace_table
+from pipeline.records.store.opening import directory_at
 
 COSTS = pa.schema(
     [
@@ -38,7 +39,9 @@ COSTS = pa.schema(
 
 
 def costs(
-    run: Annotated[Path, typer.Argument(help="Directory of foveate classify or savings.")],
+    place: Annotated[
+        str, typer.Argument(metavar="RUN", help="Directory of foveate classify or savings.")
+    ],
     cost: Annotated[list[Path], typer.Option(help="Price list (YAML); may be given again.")],
     export_orders: Annotated[
         Path | None, typer.Option(help="Write the order polygons there, as GeoJSON.")
@@ -49,7 +52,7 @@ def costs(
     Writes costs/ beside the run's tables. Prices are yours; docs/costs.md says what a list may hold.
     """
     with told_plainly():
-        write_costs(run, cost, export_orders)
+        write_costs(directory_at(place, "costs"), cost, export_orders)
 
 
 def read_lists(paths: Sequence[Path], export_orders: Path | None) -> tuple[CostModel, ...]:

@@ -17,6 +17,7 @@ from pipeline.exports.forms import geojson, looks_csv, qupath, write_geoparquet
 from pipeline.exports.ground import on_maps
 from pipeline.records.finished_run import FinishedImage, open_run
 from pipeline.records.run import write_text
+from pipeline.records.store.opening import directory_at
 
 _MAX_NAME_BYTES = 180
 """Disks take 255, with ending, mark and what marks a file half written; an id may be a long path."""
@@ -33,7 +34,9 @@ class Form(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Directory of foveate classify or savings.")],
+    place: Annotated[
+        str, typer.Argument(metavar="RUN", help="Directory of foveate classify or savings.")
+    ],
     form: Annotated[Form, typer.Option("--to", help="What to write.")],
     destination: Annotated[
         Path,
@@ -46,6 +49,7 @@ def export(
     units. ome-zarr: a label of how deep the walk looked.
     """
     with told_plainly():
+        run = directory_at(place, "export")
         images = [image for image in open_run(run).images() if image.looks]
         if not images:
             raise UsageError(f"{run}: no image of this run was looked at")

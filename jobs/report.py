@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Directory of foveate classify or savings.")],
+    place: Annotated[
+        str, typer.Argument(metavar="RUN", help="Directory of foveate classify or savings.")
+    ],
     pictures: Annotated[
         bool, typer.Option(help="Read the images once more to show what was looked at.")
     ] = True,
@@ -48,8 +49,10 @@ def report(
     from pipeline.errors import UsageError
     from pipeline.evidence.report import write_report
     from pipeline.records.finished_run import open_run
+    from pipeline.records.store.opening import directory_at
 
     with told_plainly():
+        run = directory_at(place, "report")
         found = open_run(run)
         plan = _plan(found, explain, model, with_pictures=pictures)
         try:

@@ -85,6 +85,18 @@ class TestClassifyRefuses:
             parse_changes(["walk.budget"])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["report"], ["costs", "--cost", "p.yaml"], ["export", "--to", "csv", "--out", "x.csv"]],
+)
+def test_a_run_in_a_bucket_must_be_copied_first(command: list[str]) -> None:
+    """Commands that write beside a run's tables, or read all of them, say so."""
+    result = foveate(*command, "s3://bucket/run")
+
+    assert result.exit_code == 2
+    assert f"s3://bucket/run: foveate {command[0]} works on a disk" in result.output
+
+
 class TestSearchRefuses:
     def test_an_example_that_cannot_be_seen(self, tmp_path: Path) -> None:
         """None, several, and a file that is no image are wrong use; nothing is written."""

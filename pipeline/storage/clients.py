@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from obstore.store import HTTPStore, from_url
+from obstore.store import AzureStore, HTTPStore, from_url
 
 from pipeline.storage.place import HTTP_SCHEMES, server_parts, shown
 from pipeline.storage.remote_errors import told
@@ -28,6 +28,11 @@ class Client:
     """obstore's."""
     prefix: str
     """Key of the root within the store; empty where the store is the root."""
+
+    @property
+    def has_suffixes(self) -> bool:
+        """Whether it can be asked for the last bytes of an object; Azure knows ranges from the start only."""
+        return not isinstance(self.store, AzureStore)
 
     def key(self, key: str) -> str:
         """Key within the store of an object below the root."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import obstore
@@ -25,6 +25,9 @@ from pipeline.storage.place import is_signed, shown
 from pipeline.storage.remote_errors import changed, may_pass, told
 from pipeline.storage.remote_limits import REMOTE_LIMITS, RemoteLimits
 from pipeline.storage.storage import Storage, closed
+
+Ask: TypeAlias = Callable[[ByteRange], Awaitable[Piece]]
+"""One request."""
 
 
 class RemoteStorage(Storage):
@@ -75,13 +78,26 @@ class RemoteStorage(Storage):
         return pieces
 
     async def _answer(self, wanted: ByteRange) -> Piece:
+        if wanted.offset >= 0 or self._client.has_suffixes:
+            return await self._tried(wanted, self._asked)
+        head = await self._tried(wanted, self._asked_for_length)
+        if head.fingerprint is None:  # not there, or an error
+            return head
+        size = head.fingerprint.size_bytes
+        count = min(-wanted.offset, size)
+        version = wanted.version or head.fingerprint
+        known = replace(wanted, offset=size - count, count=count, version=version)
+        found = await self._tried(known, self._asked)
+        return replace(found, num_requests=head.num_requests + found.num_requests)
+
+    async def _tried(self, wanted: ByteRange, ask: Ask) -> Piece:
         """Tried again with growing pauses while that may help."""
         limits = self._limits
         name = self.child(wanted.key)
         pause_s = limits.first_pause_s
         for number in range(1, limits.num_tries + 1):
             try:
-                return replace(await self._read(wanted), num_requests=number)
+                return replace(await self._read(wanted, ask), num_requests=number)
             except FileNotFoundError:
                 return Piece(num_requests=number)
             except StorageError as error:
@@ -94,12 +110,17 @@ class RemoteStorage(Storage):
             pause_s *= 4
         raise AssertionError("the last try returns")
 
-    async def _read(self, wanted: ByteRange) -> Piece:
+    async def _read(self, wanted: ByteRange, ask: Ask) -> Piece:
         limits = self._limits
         async with event_loop.slots(limits.max_requests):  # waiting for a slot is no request yet
             return await asyncio.wait_for(
-                self._asked(wanted), limits.read_timeout_s + limits.connect_timeout_s
+                ask(wanted), limits.read_timeout_s + limits.connect_timeout_s
             )
+
+    async def _asked_for_length(self, wanted: ByteRange) -> Piece:
+        """How long it is and which version, without its bytes."""
+        meta = await obstore.head_async(self._client.store, self._client.key(wanted.key))
+        return Piece(fingerprint=_fingerprint(meta))
 
     async def _asked(self, wanted: ByteRange) -> Piece:
         found = await obstore.get_async(

@@ -95,7 +95,7 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
             self.state.log.end(
                 number,
                 ServedRequest(
-                    method="GET",
+                    method=self.command,
                     target=self.path,
                     status=self.status,
                     body_bytes=self.sent_bytes,
@@ -104,6 +104,8 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
                     is_whole=self.is_whole,
                 ),
             )
+
+    do_HEAD = do_GET  # noqa: N815  # the same, without its body
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name for it
         """Kept in the state instead."""
@@ -176,6 +178,8 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
         self.end_headers()
 
     def _body(self, data: bytes) -> None:
+        if self.command == "HEAD":
+            return
         for start in range(0, len(data), CHUNK_BYTES):
             self.sent_bytes += self.wfile.write(data[start : start + CHUNK_BYTES])
 

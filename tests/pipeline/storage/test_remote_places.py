@@ -1,4 +1,4 @@
-"""Names as people write them, and what real servers do: nginx with its many settings, and S3."""
+"""Names as people write them, and what real servers do: nginx with its many settings, S3, and Azure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from pathlib import Path
 from shutil import copytree
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 from pipeline.errors import ImageAccessError, ImageError
 from pipeline.images.opening import open_source
-from pipeline.images.tile import FailedTile, Tile
+from pipeline.images.tile import FailedTile, Tile, TileKey
 from pipeline.storage.allowed_places import AllowedPlaces
+from tests.image_files import write_ome_zarr
 from tests.pipeline.storage.conftest import Place
 from tests.pipeline.storage.forms import tiled
 from tests.pipeline.storage.looking import answer, opened
@@ -155,3 +157,25 @@ class TestS3:
 
         with pytest.raises(ImageAccessError, match=r"s3://private/a\.tif.*403.*AWS_ACCESS_KEY_ID"):
             open_source(f"{root}/a.tif")
+
+
+class TestAzure:
+    def test_shards_are_found_without_asking_for_last_bytes(
+        self, web: LoggingServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Azure cannot be asked for the end of an object; its length is, and each request is counted."""
+        pixels = np.random.default_rng(0).integers(0, 256, (3, 256, 384), np.uint8)
+        write_ome_zarr(web.root / "box/a.zarr", [pixels], shards=(3, 128, 256))
+        monkeypatch.setenv("AZURE_ENDPOINT", web.url("").rstrip("/"))
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+        for name in ("AZURE_SKIP_SIGNATURE", "AZURE_ALLOW_HTTP"):
+            monkeypatch.setenv(name, "true")
+        with opened("az://box/a.zarr") as source:
+            tile = source.read_tile(TileKey(0, 1, 2))
+            cost = source.header + tile.acquisition
+
+        assert tile.data is not None
+        assert np.array_equal(tile.data, pixels[:, 64:128, 128:192])
+        assert [one.method for one in web.requests()] == ["GET", "GET", "HEAD", "GET", "GET"]
+        assert cost.num_requests == len(web.requests())
+        assert cost.transferred_bytes == delivered_bytes(web.requests())

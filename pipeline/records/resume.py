@@ -1,13 +1,15 @@
-"""Which images of a manifest are finished already. An image counts when its file is still the same file."""
+"""Which images of a manifest are finished already: those of the same file, looked at in the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from pipeline.image_record import ImageRecord
+from pipeline.images.pyramid import PixelSize
 from pipeline.storage.fingerprint import Fingerprint
 
 COLUMNS = (
@@ -17,7 +19,11 @@ COLUMNS = (
     "source_size_bytes",
     "source_modified_ns",
     "source_etag",
+    "mpp",
+    "pixel_size_m",
+    "mask_path",
 )
+_SIZES: tuple[tuple[str, Literal["um", "m"]], ...] = (("mpp", "um"), ("pixel_size_m", "m"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,10 @@ class FinishedImage:
     """What was opened."""
     fingerprint: Fingerprint
     """Which file that was."""
+    pixel_size: PixelSize | None = None
+    """What the manifest said of it."""
+    mask_path: str | None = None
+    """Likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +65,19 @@ def finished_images(
         row["sample_id"]: FinishedImage(
             row["image_path"],
             Fingerprint(row["source_size_bytes"], row["source_modified_ns"], row["source_etag"]),
+            _given_size(row),
+            row["mask_path"],
         )
         for row in predictions.to_pylist()
         if row["status"] not in tried_again
     }
+
+
+def _given_size(row: Mapping[str, Any]) -> PixelSize | None:
+    for name, unit in _SIZES:
+        if row[name] is not None:
+            return PixelSize(row[name], row[name], unit)
+    return None
 
 
 def plan_resumption(
@@ -96,5 +115,7 @@ def _is_finished(
     return (
         earlier is not None
         and earlier.image_path == record.image_path
+        and earlier.pixel_size == record.pixel_size
+        and earlier.mask_path == record.mask_path
         and earlier.fingerprint == fingerprint(record.image_path)
     )

@@ -101,6 +101,9 @@ def predictions_schema(class_names: Sequence[str]) -> pa.Schema:
             ("error", pa.string()),
             ("true_label", pa.string()),
             ("split", pa.string()),
+            ("mpp", pa.float64()),
+            ("pixel_size_m", pa.float64()),
+            ("mask_path", pa.string()),
             ("height_px", pa.int64()),
             ("width_px", pa.int64()),
             ("source_size_bytes", pa.int64()),
@@ -129,6 +132,7 @@ def tables_of(result: ImageResult, class_names: Sequence[str]) -> dict[str, pa.T
 
 
 def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> dict[str, object]:
+    given = outcome.record.pixel_size
     row: dict[str, object] = {
         "sample_id": outcome.record.sample_id,
         "image_path": outcome.record.image_path,
@@ -137,6 +141,9 @@ def _outcome_row(outcome: Prediction | Failure, class_names: Sequence[str]) -> d
         "seconds": outcome.seconds,
         "true_label": outcome.record.label,
         "split": outcome.record.split,
+        "mpp": given.y if given and given.unit == "um" else None,
+        "pixel_size_m": given.y if given and given.unit == "m" else None,
+        "mask_path": outcome.record.mask_path,
         "num_glimpses": 0,
         "bytes_read": outcome.bytes_read,
         "stop_reason": outcome.stop_reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pytest
 
 from pipeline.errors import ResumeError
 from pipeline.image_record import ImageRecord
+from pipeline.images.pyramid import PixelSize
+from pipeline.records.result import failed
 from pipeline.records.resume import (
     COLUMNS,
     FinishedImage,
@@ -18,6 +21,7 @@ from pipeline.records.resume import (
 )
 from pipeline.records.run import refuse_other_settings, seconds_before
 from pipeline.records.store.disk_store import DiskStore
+from pipeline.records.tables import tables_of
 from pipeline.storage.fingerprint import Fingerprint
 
 RECORDS = tuple(ImageRecord(sample_id=name, image_path=f"/{name}") for name in "abcd")
@@ -44,6 +48,34 @@ class TestPlanResumption:
 
         assert plan.to_drop == {"a"}
 
+    @pytest.mark.parametrize(
+        "changed",
+        [
+            {"pixel_size": PixelSize(0.5, 0.5, "um")},
+            {"pixel_size": PixelSize(0.25, 0.25, "m")},
+            {"pixel_size": None},
+            {"mask_path": "/other.png"},
+            {"mask_path": None},
+        ],
+    )
+    def test_what_decides_where_walks_look_must_be_the_same(
+        self, changed: dict[str, PixelSize | str | None]
+    ) -> None:
+        """Another pixel size or mask makes an answer out of date; what tables keep of both is enough to tell."""
+        told = {"pixel_size": PixelSize(0.25, 0.25, "um"), "mask_path": "/mask.png"}
+        before, now = (replace(RECORDS[0], **each) for each in (told, told | changed))
+        result = failed(before, ValueError("none"), 0.0)
+        row = {
+            **tables_of(result, ["x", "y"])["predictions"].to_pylist()[0],
+            "status": "ok",
+            "source_size_bytes": 10,
+            "source_modified_ns": 1,
+        }
+        finished = finished_images(pa.Table.from_pylist([row]))
+
+        assert plan_resumption([before], ["a"], finished, NOW.get).num_skipped == 1
+        assert plan_resumption([now], ["a"], finished, NOW.get).to_drop == {"a"}
+
 
 class TestFinishedImages:
     def test_failed_images_are_not_finished_and_degraded_ones_if_asked(self) -> None:
@@ -53,6 +85,9 @@ class TestFinishedImages:
             "status": ["ok", "degraded", "failed"],
             "source_size_bytes": [1, 2, 3],
             "source_modified_ns": [4, 5, 6],
+            "mpp": [None] * 3,
+            "pixel_size_m": [None] * 3,
+            "mask_path": [None] * 3,
         }
         predictions = pa.table(columns)
 

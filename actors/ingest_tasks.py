@@ -35,21 +35,34 @@ def ingest_on_ray(
 ) -> Iterator[IngestReceipt]:
     """On the cluster that is connected, `num_workers` images at once, as they are finished.
 
-    A worker that dies is replaced, and the new one goes on where the result stopped. With several nodes the
-    results must lie on a disk that all of them see.
+    A worker that dies is replaced, and the new one goes on where the result stopped; an image that no worker
+    survives has failed. With several nodes the results must lie on a disk that all of them see.
     """
     import ray  # not above: one image needs no cluster
+    from ray.exceptions import RayError
 
     resources = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
     num_cpus = max(1, int(resources.get("CPU", 1)) // num_workers)
     attempt = ray.remote(num_cpus=num_cpus, max_retries=3)(_attempt_quietly)
     left = list(reversed(tasks))
-    waiting: list[Any] = []
+    waiting: dict[Any, tuple[str, IngestTask]] = {}
     while waiting or left:
         while left and len(waiting) < num_workers:
-            waiting.append(attempt.remote(*left.pop(), num_cpus))
-        done, waiting = ray.wait(waiting)
-        yield from ray.get(done)
+            sample_id, task = left.pop()
+            waiting[attempt.remote(sample_id, task, num_cpus)] = sample_id, task
+        [done], _ = ray.wait(list(waiting))
+        sample_id, task = waiting.pop(done)
+        try:
+            yield ray.get(done)
+        except RayError as error:
+            yield IngestReceipt(sample_id=sample_id, problem=_told_of_workers(task, error))
+
+
+def _told_of_workers(task: IngestTask, error: Exception) -> str:
+    return (
+        f"{task.uri}: every worker that took it up ended ({type(error).__name__}); give each more memory with fewer "
+        "--workers, or ingest it alone, without them, to see what happens"
+    )
 
 
 def _attempt_quietly(sample_id: str, task: IngestTask, num_threads: int) -> IngestReceipt:

@@ -197,6 +197,12 @@ function showHead() {
     head.append(th);
   }
 }
+function shade(all, holes) {
+  // A mask and not a path with holes in it: where two looks overlap, such a path would be filled again.
+  const mask = draw("mask", { id: "looked-at" });
+  mask.append(draw("path", { d: all, fill: "#fff" }), draw("path", { d: holes, fill: "#000" }));
+  return [mask, draw("path", { d: all, fill: "#000", "fill-opacity": 0.28, mask: "url(#looked-at)" })];
+}
 function overview(detail) {
   const box = make("div", null, { class: "overview" });
   const { width_px: w, height_px: h } = detail;
@@ -205,7 +211,7 @@ function overview(detail) {
   if (!detail.overview) { box.style.aspectRatio = `${w} / ${h}`; }
   const stroke = Math.max(w, h) / 220, deepest = Math.max(...detail.looks.map((look) => look[4]));
   const holes = detail.looks.filter((look) => look[4] === deepest && deepest > 0).map(([y, x, rows, cols]) => `M${x} ${y}h${cols}v${rows}h${-cols}z`).join("");
-  if (holes) svg.append(draw("path", { d: `M0 0H${w}V${h}H0z${holes}`, fill: "#000", "fill-opacity": 0.28, "fill-rule": "evenodd" }));
+  if (holes) svg.append(...shade(`M0 0H${w}V${h}H0z`, holes));
   const centres = detail.looks.filter((look) => look[4] > 0).map(([y, x, rows, cols]) => [x + cols / 2, y + rows / 2]);
   if (centres.length > 1) svg.append(draw("polyline", { points: centres.map((at) => at.join(",")).join(" "), fill: "none", stroke: "#fff", "stroke-opacity": 0.65, "stroke-width": stroke / 2 }));
   detail.looks.forEach(([y, x, rows, cols, depth], at) => {

@@ -26,7 +26,10 @@ SETTINGS = {
 
 
 def write_run(directory: Path, names: list[str], *, num_files: int = 3) -> Path:
-    """Images called `names`, each a walk of six looks over one of a few slides; every fourth is wrong."""
+    """Images called `names`, each a walk of six looks over one of a few slides; every fourth is wrong.
+
+    The last look overlaps the one before it.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     paths = [slide(directory / f"{i}.tif", 600, 500, seed=i) for i in range(num_files)]
     rng = np.random.default_rng(0)
@@ -54,8 +57,10 @@ def write_run(directory: Path, names: list[str], *, num_files: int = 3) -> Path:
                 "true_label": label if index % 4 else CLASSES[1 - index % 2],
             }
         )
+        y, x = 0, 0
         for order in range(NUM_LOOKS):
-            y, x = (int(at) for at in rng.integers(0, 400, 2))
+            is_last = order == NUM_LOOKS - 1
+            y, x = (y + 16, x + 16) if is_last else (int(at) for at in rng.integers(0, 400, 2))
             box = (0, 0, 600, 500) if not order else (y, x, 64, 64)
             tables["g"].append(
                 dict(zip(("y_px", "x_px", "height_px", "width_px"), box, strict=True))

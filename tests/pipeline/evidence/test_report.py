@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Locator, Page, sync_playwright
 
 from pipeline.errors import UsageError
 from pipeline.evidence.contents import accuracy_curve, contents, most_telling
@@ -52,6 +57,18 @@ def browser_page(run: Path) -> Iterator[Page]:
 def ids(page: Page) -> list[str]:
     """Names in the table, as they stand."""
     return page.locator("#body tr td:first-child").all_text_contents()
+
+
+def brightness(part: Locator) -> NDArray[np.float64]:
+    """(H, W) mean of the channels, as it is shown."""
+    picture = Image.open(io.BytesIO(part.screenshot())).convert("RGB")
+    return np.asarray(picture, np.float64).mean(axis=2)
+
+
+def looks_of(run: Path, name: str) -> list[dict[str, int]]:
+    """Rows of an image in their order."""
+    rows: list[dict[str, int]] = pq.read_table(run / "glimpses").to_pylist()
+    return sorted((row for row in rows if row["sample_id"] == name), key=lambda row: row["order"])
 
 
 @needs_browser
@@ -101,6 +118,26 @@ class TestPage:
         browser_page.keyboard.press("Escape")
         assert not detail.is_visible()
         assert browser_page.evaluate("document.activeElement.dataset.id") == second
+
+    def test_only_what_was_not_looked_at_is_shaded(self, browser_page: Page, run: Path) -> None:
+        """Inside a look, and where two overlap, the overview is as bright as the picture; elsewhere it is darker."""
+        name = "image 00"
+        browser_page.locator(f'#body tr[data-id="{name}"]').press("Enter")
+        box = browser_page.locator("#detail .overview")
+        shown = brightness(box)
+        box.locator("svg").evaluate("node => { node.style.visibility = 'hidden' }")
+        bare = brightness(box)
+        browser_page.keyboard.press("Escape")
+        *_, before, last = looks_of(run, name)
+        scale = bare.shape[0] / 600, bare.shape[1] / 500
+        inside = np.s_[
+            round((last["y_px"] + 12) * scale[0]) : round((before["y_px"] + 52) * scale[0]),
+            round((last["x_px"] + 12) * scale[1]) : round((before["x_px"] + 52) * scale[1]),
+        ]
+
+        assert inside[0].stop - inside[0].start > 4
+        assert np.median(shown[inside] / bare[inside]) == pytest.approx(1, abs=0.02)
+        assert np.median(shown / bare) == pytest.approx(0.72, abs=0.02)
 
     def test_it_prints(self, browser_page: Page) -> None:
         """On paper there is a page or more, without the filters."""

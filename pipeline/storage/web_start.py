@@ -26,6 +26,8 @@ from pipeline.storage.remote_errors import refused, without_ranges
 from pipeline.storage.remote_limits import RemoteLimits
 
 MAX_HOPS = 10
+_PART_BYTES = 2**20
+"""Of a long answer; each has as much time as a short one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,7 @@ def _follow(url: str, wanted: ByteRange, places: AllowedPlaces, limits: RemoteLi
     for hops in range(1, MAX_HOPS + 1):
         try:
             with _opener().open(_request(at, wanted), timeout=limits.read_timeout_s) as response:
-                return _read(response, at, hops, wanted)
+                return _read(response, at, hops, wanted, limits)
         except urllib.error.HTTPError as error:
             with error:  # it holds the connection
                 target = error.headers.get("Location")
@@ -119,7 +121,7 @@ def _request(url: str, wanted: ByteRange) -> urllib.request.Request:
     return request
 
 
-def _read(response: Any, url: str, hops: int, wanted: ByteRange) -> _Answer:
+def _read(response: Any, url: str, hops: int, wanted: ByteRange, limits: RemoteLimits) -> _Answer:
     length = response.headers.get("Content-Length")
     is_cut = wanted.count is None or response.status == 206
     # Small objects may come whole: a server need not cut them.
@@ -128,7 +130,7 @@ def _read(response: Any, url: str, hops: int, wanted: ByteRange) -> _Answer:
     if wanted.count is None and int(length or 0) > MAX_WHOLE_BYTES:
         text = f"{shown(url)}: {length} bytes are too many to be read at once"
         return _Answer(url=url, num_hops=hops, error=StorageError(text))
-    data = response.read(MAX_WHOLE_BYTES)
+    data = _body(response, limits)
     if length is not None and len(data) < int(length):  # which http.client does not tell
         raise http.client.IncompleteRead(data, int(length) - len(data))
     told = response.headers.get("Content-Range") or "bytes 0-"
@@ -140,6 +142,22 @@ def _read(response: Any, url: str, hops: int, wanted: ByteRange) -> _Answer:
     return _Answer(
         url=url, num_hops=hops, data=data, fingerprint=_fingerprint(response.headers, size)
     )
+
+
+def _body(response: Any, limits: RemoteLimits) -> bytes:
+    """All of it. The time limit of the connection is that of each byte: one that trickles would never end."""
+    data = bytearray()
+    while len(data) < MAX_WHOLE_BYTES:
+        deadline_s = time.monotonic() + limits.read_timeout_s
+        end = len(data) + _PART_BYTES
+        while len(data) < end:
+            more = response.read1(end - len(data))
+            if not more:
+                return bytes(data)
+            data += more
+            if time.monotonic() > deadline_s:
+                raise TimeoutError
+    return bytes(data)
 
 
 def _refusal(error: urllib.error.HTTPError, url: str, hops: int) -> _Answer:

@@ -19,6 +19,7 @@ Kind: TypeAlias = Literal[
     "wrong_length",
     "chunked",
     "other_range",
+    "trickle",
 ]
 
 
@@ -44,7 +45,7 @@ class Fault:
     """`status`: an error's status; `reset`: the connection is dropped; `stall`: silence, before or in the body;
     `truncate`: half the body, then the end; `redirect`: to `location`; `no_ranges`: all of the object with 200;
     `wrong_length`: `Content-Length` says more than comes; `chunked`: right, but without `Content-Length`;
-    `other_range`: the bytes after those that were asked for."""
+    `other_range`: the bytes after those that were asked for; `trickle`: right, but byte by byte."""
     status: int = 503
     """For `status` and `redirect`."""
     headers: tuple[tuple[str, str], ...] = ()

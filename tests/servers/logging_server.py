@@ -158,6 +158,9 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
             self.sent_bytes = len(data)
             return
+        if kind == "trickle":
+            self._trickle(data)
+            return
         is_cut = kind in ("truncate", "stall_in_body")
         self._body(data[: len(data) // 2] if is_cut else data)
         if kind in ("truncate", "stall_in_body", "wrong_length"):
@@ -182,6 +185,15 @@ class _Handler(PromptHandler, BaseHTTPRequestHandler):
             return
         for start in range(0, len(data), CHUNK_BYTES):
             self.sent_bytes += self.wfile.write(data[start : start + CHUNK_BYTES])
+
+    def _trickle(self, data: bytes) -> None:
+        """Until the client gives up."""
+        for start in range(len(data)):
+            if self.state.is_stopping.is_set():
+                break
+            self.sent_bytes += self.wfile.write(data[start : start + 1])
+            self.wfile.flush()
+            time.sleep(0.05)
 
     def _stall(self, fault: Fault) -> None:
         """Silent until the client gives up, so that the log holds its request as soon as it did."""

@@ -50,6 +50,7 @@ AT_OPENING = {
     "reset": (Fault(kind="reset"), "the connection broke off"),
     "stall": (Fault(kind="stall"), "no answer in time"),
     "stall_in_body": (Fault(kind="stall_in_body"), "no answer in time"),
+    "trickle": (Fault(kind="trickle"), "no answer in time"),
     "truncated": (Fault(kind="truncate"), "the connection broke off"),
     "wrong_length": (Fault(kind="wrong_length"), "the connection broke off"),
     "circle": (redirect("?sig=5ec2e7"), "redirected 10 times"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -104,17 +105,16 @@ def classify(
     Exit status: 0 all classified, 3 some images failed, 2 wrong use, 1 the run broke.
     """
     with told_plainly():
-        asked: dict[str, Any] = parse_changes(changes or [])
-        if budget is not None:
-            asked["walk.budget"] = budget
-        if stop_at is not None:
-            asked["walk.stop_at"] = stop_at
-        if precision is not None:
-            asked["precision"] = precision
-        if is_compiled:
-            asked["compiled"] = True
+        options = {
+            "walk.budget": budget,
+            "walk.stop_at": stop_at,
+            "precision": precision,
+            "compiled": is_compiled or None,
+            "walk.selection": "full_scan" if full_scan else None,
+        }
+        asked = _merged(options, parse_changes(changes or []))
         if full_scan:
-            asked |= {"walk.selection": "full_scan", "walk.budget": budget}
+            asked.setdefault("walk.budget", None)  # not the model's own
         job = ClassifyJob(
             model=open_model(model).with_changes(asked),
             manifest=read_images(images),
@@ -157,6 +157,21 @@ def parse_changes(changes: list[str]) -> dict[str, Any]:
         except ValueError:
             parsed[name] = text
     return parsed
+
+
+def _merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for by options and by --set.
+
+    Raises:
+        UsageError: if they differ.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given.keys() & changes.keys():
+        if given[name] != changes[name]:
+            raise UsageError(
+                f"--set {name}={changes[name]}: another option makes it {given[name]}; give one of the two"
+            )
+    return {**changes, **given}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -159,13 +160,21 @@ def _show(findings: list[Finding]) -> None:
             "?" if found.full_scan_bytes is None else readable_bytes(found.full_scan_bytes),
         )
     out.print(table)
-    broken = [found for found in findings if found.problem]
-    for found in broken:
+    for found in filter(lambda one: one.problem, findings):
         err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
-    total = sum(found.full_scan_bytes or 0 for found in findings)
-    out.print(
-        f"{counted(len(findings), 'image')}, {len(broken)} with problems; a full scan reads "
-        f"{total:,} bytes ({readable_bytes(total)})"
+    out.print(total_of(findings))
+
+
+def total_of(findings: Sequence[Finding]) -> str:
+    """How many images there are, and what reading all of them takes."""
+    opened = [found for found in findings if found.format is not None]
+    known = [found.full_scan_bytes for found in opened if found.full_scan_bytes is not None]
+    unknown = len(opened) - len(known)
+    broken = sum(found.problem is not None for found in findings)
+    return (
+        f"{counted(len(findings), 'image')}, {broken} with problems; a full scan reads "
+        f"{sum(known):,} bytes ({readable_bytes(sum(known))})"
+        + (f", and what {counted(unknown, 'image')} of unknown size take" if unknown else "")
     )
 
 

@@ -31,7 +31,10 @@ def new_model(
         )
         if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
             raise UsageError(f"--out {out_dir} is there already; give a directory that is not")
-        write_model(config, out_dir)
+        try:
+            write_model(config, out_dir)
+        except OSError as error:
+            raise UsageError(f"--out {out_dir}: cannot be written to: {error}") from error
         out.print(f"{out_dir}: {name}, {len(config.class_names)} classes")
         err.print(f"WARNING: {UNTRAINED}", style="bold red")
 

@@ -42,6 +42,10 @@ class InputSpec:
                 f"input.bands is {self.bands!r}; it must be 'rgb', 'luminance', "
                 "or a list of band indices and names"
             )
+        if any(isinstance(band, int) and band < 0 for band in self.bands):
+            raise ConfigError(
+                f"input.bands is {list(self.bands)}; band indices count from 0 and cannot be negative"
+            )
         if self.pixel_size_um is not None and self.pixel_size_m is not None:
             raise ConfigError("input.pixel_size_um and input.pixel_size_m: give one, not both")
         if not 0.0 <= self.background <= 1.0:

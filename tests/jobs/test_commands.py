@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -14,6 +15,7 @@ from actors.model_directory import open_model
 from jobs.classify import parse_changes
 from jobs.cli import app
 from jobs.console import command_line
+from jobs.doctor import Finding, total_of
 from models.catalogue import PARTS
 from models.network_config import NetworkConfig
 from pipeline.errors import UsageError
@@ -44,6 +46,14 @@ class TestClassifyRefuses:
             (["a.tif", "--model", "digits", "--set", "walk.budgte=3"], "is 'walk.budget' meant"),
             (["a.tif", "--model", "digits", "--set", "budget"], "wanted NAME=VALUE"),
             (["a.tif", "--model", "digits", "--budget", "0"], "greater than or equal to 1"),
+            (
+                ["a.tif", "--model", "digits", "--budget", "5", "--set", "walk.budget=9"],
+                "--set walk.budget=9: another option makes it 5",
+            ),
+            (
+                ["a.tif", "--model", "digits", "--full-scan", "--set", "walk.selection=top_k"],
+                "another option makes it full_scan",
+            ),
             (["a.tif"], "Missing option '--model'"),
             (["*.nothing", "--model", "digits"], "no file matches"),
         ],
@@ -185,6 +195,7 @@ class TestNewModel:
             (["tnet_smal", "--classes", "a,b"], "is 'tnet_small' meant"),
             (["tnet_small", "--classes", "a"], "at least two different names"),
             (["tnet_small", "--classes", "a,b", "--bands", "green"], "give rgb, luminance"),
+            (["tnet_small", "--classes", "a,b", "--bands", "0,-1"], "cannot be negative"),
         ],
     )
     def test_wrong_use(self, tmp_path: Path, arguments: list[str], problem: str) -> None:
@@ -202,6 +213,15 @@ class TestNewModel:
 
         assert result.exit_code == 2
         assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+    def test_a_place_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
+        """A directory below a file is wrong use, not a traceback."""
+        (tmp_path / "file").touch()
+        place = tmp_path / "file" / "m"
+        result = foveate("new-model", "tnet_small", "--classes", "a,b", "--out", place)
+
+        assert result.exit_code == 2
+        assert "cannot be written to" in " ".join(result.output.split())
 
 
 class TestModels:
@@ -247,6 +267,15 @@ class TestDoctor:
 
         assert result.exit_code == 0
         assert all(name in result.output for name in names)
+
+    def test_sizes_that_no_index_tells_are_not_nothing(self) -> None:
+        """The total says of how many images it knows nothing; those that did not open are not among them."""
+        one = Finding(sample_id="a", image_path="a", format="tiff", full_scan_bytes=10)
+        findings = [one, replace(one, full_scan_bytes=None), replace(one, format=None, problem="x")]
+
+        assert "unknown" not in total_of(findings[:1])
+        assert "3 images, 1 with problems; a full scan reads 10 bytes" in total_of(findings)
+        assert "what 1 image of unknown size take" in total_of(findings)
 
     def test_checks_against_a_model(self, tmp_path: Path) -> None:
         """An image that is smaller than one look of the model is a problem only with that model."""

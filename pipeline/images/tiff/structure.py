@@ -98,6 +98,7 @@ def _levels(file: tifffile.TiffFile, uri: str) -> list[tifffile.TiffPageSeries]:
     """
     first = _main_series(file)
     _sides(first, uri)
+    _check_samples(first.keyframe, uri)
     own = sorted(first.levels, key=_area, reverse=True)
     found = [one for one in own if _is_same_kind(one, own[0])]
     if not any(getattr(file, f"is_{name}") for name in _VENDORS):
@@ -124,7 +125,7 @@ def _is_same_kind(one: tifffile.TiffPageSeries, finest: tifffile.TiffPageSeries)
     """Whether samples come out alike."""
     if one.axes != finest.axes or one.dtype != finest.dtype:
         return False
-    if one.dtype is None or _num_bands(one) != _num_bands(finest):
+    if one.keyframe.dtype is None or _num_bands(one) != _num_bands(finest):
         return False
     dtypes = {SampleMeaning(each.keyframe, _num_bands(each)).dtype for each in (one, finest)}
     return len(dtypes) == 1
@@ -163,6 +164,14 @@ def _num_bands(series: tifffile.TiffPageSeries) -> int:
     return lengths.get("S", lengths.get("C", 1))
 
 
+def _check_samples(page: tifffile.TiffPage, uri: str) -> None:
+    if page.dtype is None:  # of the series it may be given all the same
+        raise UnsupportedImageError(
+            f"{uri}: samples of {page.bitspersample} bits, format {page.sampleformat}, are not "
+            "supported; write them as 8 or 16 bit integers or 32 bit floats"
+        )
+
+
 def _check_codec(page: tifffile.TiffPage, uri: str) -> None:
     if page.compression != 1 and page.compression not in tifffile.TIFF.DECOMPRESSORS:
         raise UnsupportedImageError(
@@ -182,11 +191,6 @@ def _level(series: tifffile.TiffPageSeries, finest: tifffile.TiffPageSeries, uri
     height, width = _sides(series, uri)
     full_height, full_width = _sides(finest, uri)
     page = series.keyframe
-    if page.dtype is None:
-        raise UnsupportedImageError(
-            f"{uri}: samples of {page.bitspersample} bits, format {page.sampleformat}, are not "
-            "supported; write them as 8 or 16 bit integers or 32 bit floats"
-        )
     tile_height, tile_width = tile_sides(series, height, width)
     if min(height, width, tile_height, tile_width) < 1:
         raise CorruptImageError(

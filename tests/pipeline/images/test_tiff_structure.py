@@ -75,6 +75,16 @@ class TestDamage:
         with pytest.raises(UnsupportedImageError, match=r"its axes are ZYX"):
             open_source(str(path))
 
+    def test_bands_of_different_bits_are_refused(self, tmp_path: Path) -> None:
+        """An image whose bands have 8, 8 and 16 bits is a form that is not supported, not a damaged file."""
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, picture(64, 64, bands=3), photometric="rgb", metadata=None)
+        with tifffile.TiffFile(path, mode="r+b") as tiff:
+            tiff.pages[0].tags["BitsPerSample"].overwrite((8, 8, 16))
+
+        with pytest.raises(UnsupportedImageError, match=r"samples of \(8, 8, 16\) bits"):
+            open_source(str(path))
+
     def test_absurd_tiles_are_refused(self, tmp_path: Path) -> None:
         """A compressed strip that would decode to gigabytes is refused at opening, not at reading."""
         path = tmp_path / "a.tif"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.evidence.image_detail import detail_of
@@ -25,6 +25,8 @@ IMAGE_COLUMNS = (
     "image_path",
     "error",
 )
+MAX_POINTS = 200
+"""Of the curve."""
 
 
 def contents(
@@ -42,6 +44,7 @@ def contents(
         "totals": _totals(images),
         "curve": accuracy_curve(images),
         "levels": _bytes_by_level(images),
+        "classes": sorted({name for image in images for name in image.probabilities}),
         "columns": IMAGE_COLUMNS,
         "rows": [_row(image) for image in images],
         "details": {
@@ -58,26 +61,42 @@ def most_telling(images: Sequence[FinishedImage]) -> list[FinishedImage]:
     """Those to picture first: wrong, then degraded, then least sure. Failed ones have nothing to show."""
 
     def place(image: FinishedImage) -> tuple[bool, bool, float]:
-        is_wrong = image.true_label is not None and image.label != image.true_label
+        is_wrong = _is_known(image) and image.label != image.true_label
         return not is_wrong, image.status != "degraded", image.confidence or 0.0
 
     return sorted((image for image in images if image.looks), key=place)
 
 
 def accuracy_curve(images: Sequence[FinishedImage]) -> dict[str, Any]:
-    """Share of right predictions after every number of looks; where labels are missing, of agreement with the last."""
+    """Share of right predictions after so many looks; where labels are missing, of agreement with the last."""
     seen = [image for image in images if image.label is not None]
     is_labelled = bool(seen) and all(_is_known(image) for image in seen)
-    longest = max((len(image.looks) for image in seen), default=0)
-    hits = [0] * longest
+    counts = _counts(max((len(image.looks) for image in seen), default=0))
+    hits = [0] * len(counts)
     for image in seen:
-        wanted, is_right = image.true_label if is_labelled else image.label, False
-        for order in range(longest):
-            if order < len(image.looks) and (said := image.looks[order].label_so_far):
-                is_right = said == wanted  # else the last word stands
-            hits[order] += is_right
+        wanted = image.true_label if is_labelled else image.label
+        for at, is_right in enumerate(_right_after(image, wanted, counts)):
+            hits[at] += is_right
     shares = [count / len(seen) for count in hits]
-    return {"is_accuracy": is_labelled, "shares": shares, "images": len(seen)}
+    return {"is_accuracy": is_labelled, "looks": counts, "shares": shares, "images": len(seen)}
+
+
+def _counts(longest: int) -> list[int]:
+    """Numbers of looks from 1 to the longest walk's: all of them, or `MAX_POINTS` of a full scan's million."""
+    if longest <= MAX_POINTS:
+        return list(range(1, longest + 1))
+    return [1 + (longest - 1) * at // (MAX_POINTS - 1) for at in range(MAX_POINTS)]
+
+
+def _right_after(image: FinishedImage, wanted: str | None, counts: Sequence[int]) -> Iterator[bool]:
+    """Whether the prediction was right after each of so many looks; between predictions the last word stands."""
+    is_right, taken = False, 0
+    for count in counts:
+        for look in image.looks[taken:count]:
+            if look.label_so_far:
+                is_right = look.label_so_far == wanted
+        taken = count
+        yield is_right
 
 
 def _facts(run: FinishedRun) -> dict[str, Any]:

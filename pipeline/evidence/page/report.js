@@ -58,11 +58,11 @@ function showTotals() {
   if (data.facts.seconds >= 1) add("time", data.facts.seconds.toFixed(0) + " s", "start-up included; of all runs, where it was resumed");
 }
 function showCurve() {
-  const { shares, is_accuracy, images } = data.curve;
+  const { looks, shares, is_accuracy, images } = data.curve;
   byId("curve-title").textContent = (is_accuracy ? "Accuracy" : "Agreement with the last look") + " after so many looks (" + images + " images)";
   const width = 460, height = 210, left = 42, bottom = 26, top = 10, right = 12;
-  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": shares.map((share, at) => `${at + 1} looks ${percent(share)}`).filter((_, at) => at === 0 || at === shares.length - 1).join(", ") });
-  const x = (at) => left + (shares.length < 2 ? 0 : (at / (shares.length - 1)) * (width - left - right));
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": shares.map((share, at) => `${looks[at]} looks ${percent(share)}`).filter((_, at) => at === 0 || at === shares.length - 1).join(", ") });
+  const x = (at) => left + (shares.length < 2 ? 0 : ((looks[at] - 1) / (looks[looks.length - 1] - 1)) * (width - left - right));
   const y = (share) => top + (1 - share) * (height - top - bottom);
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
     svg.append(draw("line", { x1: left, x2: width - right, y1: y(share), y2: y(share), stroke: "#d5dbe1" }));
@@ -71,11 +71,11 @@ function showCurve() {
   svg.append(draw("polyline", { points: shares.map((share, at) => x(at) + "," + y(share)).join(" "), fill: "none", stroke: "#0072b2", "stroke-width": 2 }));
   shares.forEach((share, at) => {
     const dot = draw("circle", { cx: x(at), cy: y(share), r: shares.length > 60 ? 1 : 2.5, fill: "#0072b2" });
-    dot.append(draw("title", {}, `${at + 1} looks: ${percent(share)}`));
+    dot.append(draw("title", {}, `${looks[at]} looks: ${percent(share)}`));
     svg.append(dot);
   });
   const step = Math.max(1, Math.ceil(shares.length / 8));
-  shares.forEach((_, at) => { if (at % step === 0) svg.append(draw("text", { x: x(at), y: height - 8, "text-anchor": "middle" }, at + 1)); });
+  shares.forEach((_, at) => { if (at % step === 0) svg.append(draw("text", { x: x(at), y: height - 8, "text-anchor": "middle" }, whole(looks[at]))); });
   byId("curve").append(svg);
 }
 function showLevels() {
@@ -129,7 +129,8 @@ function showSide() {
     byId("side").append(section);
   }
 }
-function isWrong(row) { return row[column.true_label] !== null && row[column.label] !== null && row[column.label] !== row[column.true_label]; }
+function isJudged(row) { return row[column.label] !== null && data.classes.includes(row[column.true_label]); }
+function isWrong(row) { return isJudged(row) && row[column.label] !== row[column.true_label]; }
 const CHOICES = {
   all: () => true,
   wrong: isWrong,
@@ -158,7 +159,7 @@ function cell(row, name) {
   if (name === "bytes_read" || name === "full_scan_bytes") text = value === null ? "" : bytes(value);
   if (name === "seconds" && value !== null) text = value.toFixed(2);
   const node = make("td", text === null ? "" : text, number ? { class: "number" } : {});
-  if (name === "label" && row[column.true_label] !== null && value !== null) node.className = isWrong(row) ? "wrong" : "right";
+  if (name === "label" && isJudged(row)) node.className = isWrong(row) ? "wrong" : "right";
   if (name === "status" && value === "failed") { node.className = "failed"; node.title = row[column.error] || ""; }
   return node;
 }

@@ -45,6 +45,7 @@ PAGE_KEYS = {
     "totals",
     "curve",
     "levels",
+    "classes",
     "columns",
     "rows",
     "details",

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from pipeline.errors import UsageError
-from pipeline.evidence.contents import accuracy_curve, contents, most_telling
+from pipeline.evidence.contents import MAX_POINTS, accuracy_curve, contents, most_telling
 from pipeline.evidence.report import render, write_report
 from pipeline.records.finished_run import open_run
 from tests.image_files import slide
@@ -155,6 +155,27 @@ class TestContents:
 
         assert data["totals"]["labelled"] == 0
         assert not data["curve"]["is_accuracy"]
+
+    def test_images_that_cannot_be_judged_come_after_those_that_are_wrong(self, run: Path) -> None:
+        """A label that is no class is no mistake of the model, however unsure it was."""
+        first, second, *_ = open_run(run).images()
+        strange = replace(first, true_label="bird", confidence=0.0)
+        wrong = replace(second, true_label="dog" if second.label == "cat" else "cat")
+
+        assert most_telling([strange, wrong]) == [wrong, strange]
+
+    def test_a_curve_of_a_million_looks_has_few_points(self, run: Path) -> None:
+        """The first, the last, and some between, each with the share after just so many looks."""
+        image = next(iter(open_run(run).images()))
+        look, other = image.looks[-1], "dog" if image.label == "cat" else "cat"
+        told = [
+            replace(look, label_so_far=image.label if at >= 5000 else other) for at in range(9999)
+        ]
+        curve = accuracy_curve([replace(image, looks=told, true_label=image.label)])
+
+        assert len(curve["looks"]) == len(curve["shares"]) == MAX_POINTS
+        assert (curve["looks"][0], curve["looks"][-1]) == (1, 9999)
+        assert curve["shares"] == [float(count > 5000) for count in curve["looks"]]
 
     def test_what_no_index_says_is_not_nothing(self, run: Path) -> None:
         """Stored bytes of a level are unknown where those of one image are."""

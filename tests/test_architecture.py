@@ -81,7 +81,7 @@ class TestDocs:
 
     def test_tables_are_described_in_full(self) -> None:
         """docs/tables.md names every column that a run writes."""
-        from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, predictions_schema
+        from pipeline.records.schemas import GLIMPSES, IMAGES, LEDGER, predictions_schema
 
         text = (ROOT / "docs/tables.md").read_text()
         for schema in (GLIMPSES, IMAGES, LEDGER, predictions_schema(())):

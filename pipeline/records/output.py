@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from pipeline.records.attempts import clear_attempts
 from pipeline.records.image_name import image_name
 from pipeline.records.result import ImageResult
+from pipeline.records.schemas import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema
 from pipeline.records.store.run_store import RunStore
-from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, TABLES, predictions_schema, tables_of
+from pipeline.records.tables import tables_of
 
 ROWS_PER_GROUP = 100_000
 _BATCHES_HELD = 256

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from actors.model_directory import SHIPPED
+from pipeline.records.schemas import TABLES
 from pipeline.records.store.bucket_store import BucketStore
-from pipeline.records.tables import TABLES
 from tests.image_files import slide
 from tests.jobs.processes import ENVIRONMENT, finished, started, table, wait_until
 from tests.servers.moto import Moto

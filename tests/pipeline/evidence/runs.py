@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.records.tables import GLIMPSES, IMAGES, LEDGER, predictions_schema
+from pipeline.records.schemas import GLIMPSES, IMAGES, LEDGER, predictions_schema
 from tests.image_files import slide
 
 CLASSES = ("cat", "dog")

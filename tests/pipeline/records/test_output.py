@@ -19,8 +19,8 @@ from pipeline.records.ledger import LevelCost
 from pipeline.records.output import Output
 from pipeline.records.result import Failure, ImageResult, Prediction
 from pipeline.records.running_cost import CostSoFar
+from pipeline.records.schemas import TABLES
 from pipeline.records.store.disk_store import DiskStore
-from pipeline.records.tables import TABLES
 from pipeline.storage.acquisition import Acquisition
 from pipeline.storage.fingerprint import Fingerprint
 from pipeline.walk.glimpse import Glimpse, Position

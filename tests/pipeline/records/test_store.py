@@ -12,11 +12,11 @@ from pipeline.image_list import read_images
 from pipeline.image_record import ImageRecord
 from pipeline.records.attempts import MAX_DEATHS_ALONE, Attempts
 from pipeline.records.output import Output
+from pipeline.records.schemas import TABLES
 from pipeline.records.store.bucket_store import BucketStore
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.store.opening import directory_at, store_at
 from pipeline.records.store.run_store import RunStore
-from pipeline.records.tables import TABLES
 from tests.pipeline.records.test_output import CLASSES, result
 from tests.servers.moto import Moto
 

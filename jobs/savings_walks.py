@@ -140,9 +140,9 @@ def _labels(output: Output) -> dict[str, tuple[str, float, str | None]]:
 
 def _unread(job: SavingsJob, work: WorkPerLook) -> Iterator[Unread]:
     """Counted from the index of every image that was classified; one that went away since is told."""
-    levels = _finest_levels(job.attention.output)
-    records = [one for one in job.attention.manifest.records if one.sample_id in levels]
-    count = partial(_counted, job, levels, work)
+    classified = _labels(job.attention.output)
+    records = [one for one in job.attention.manifest.records if one.sample_id in classified]
+    count = partial(_counted, job, work)
     with ThreadPoolExecutor(NUM_READERS) as pool:
         for found in pool.map(count, records):
             if isinstance(found, Unread):
@@ -151,28 +151,11 @@ def _unread(job: SavingsJob, work: WorkPerLook) -> Iterator[Unread]:
                 err.print(f"not compared with a full scan: {found}", markup=False)
 
 
-def _counted(
-    job: SavingsJob, levels: Mapping[str, int], work: WorkPerLook, record: ImageRecord
-) -> Unread | ImageError:
+def _counted(job: SavingsJob, work: WorkPerLook, record: ImageRecord) -> Unread | ImageError:
     try:
-        return count_unread(
-            record,
-            job.attention.model.config.plan,
-            level=levels[record.sample_id],
-            kind=job.foreground,
-            work=work,
-        )
+        return count_unread(record, job.attention.model.config.plan, kind=job.foreground, work=work)
     except ImageError as error:
         return error
-
-
-def _finest_levels(output: Output) -> dict[str, int]:
-    """The finest level that each image's looks were read from."""
-    found: dict[str, int] = {}
-    for row in output.read("glimpses", ("sample_id", "level")).to_pylist():
-        if row["level"] is not None:
-            found[row["sample_id"]] = min(row["level"], found.get(row["sample_id"], row["level"]))
-    return found
 
 
 def _work(model: ModelDirectory) -> WorkPerLook:

@@ -14,7 +14,7 @@ _NAMES = {
     "random": "random looks",
     "centre": "centre looks",
     "foreground": "foreground tiles only",
-    "full_scan": "every pixel of the finest level used",
+    "full_scan": "every pixel of the finest level that the model reads",
 }
 MAX_MISSES_SHOWN = 20
 

@@ -17,6 +17,7 @@ from pipeline.images.tile import TileKey
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_lookup import tile_region
 from pipeline.images.tile_reader import TileReader
+from pipeline.images.window_plan import plan_window
 from pipeline.savings.measure import Measure
 from pipeline.savings.walked import WorkPerLook
 from pipeline.storage.acquisition import Acquisition
@@ -34,20 +35,19 @@ class Unread:
     """Two ways that need no run."""
 
     everything: Measure
-    """Every pixel of the finest level that the walk used."""
+    """Every pixel of the level that a full scan reads."""
     foreground: Measure | None
     """Every tile of that level with something to see; None where no such mask was asked for."""
 
 
 def count_unread(
-    record: ImageRecord, plan: WalkPlan, *, level: int, kind: ForegroundKind, work: WorkPerLook
+    record: ImageRecord, plan: WalkPlan, *, kind: ForegroundKind, work: WorkPerLook
 ) -> Unread:
     """Count one image.
 
     Args:
         record: which.
         plan: the model's; its walk says what a full scan is.
-        level: finest level that the walk used.
         kind: of the mask; the manifest's own comes first.
         work: of the network.
 
@@ -58,6 +58,7 @@ def count_unread(
     tiles = TileReader(source, TileCache(_CACHE_BYTES))
     try:
         pyramid = described(source.pyramid, record)
+        level = _scanned_level(pyramid, plan)
         opening = source.header
         everything = _after(opening, _count(record, plan, source, pyramid, level, None, work))
         foreground = _foreground(record, plan, tiles, kind)
@@ -75,6 +76,12 @@ def count_unread(
         )
     finally:
         tiles.close()
+
+
+def _scanned_level(pyramid: Pyramid, plan: WalkPlan) -> int:
+    """Whatever a walk's budget reached: the model's finest windows are read from here."""
+    window = next(full_scan(geometry_of(pyramid, plan), None))
+    return plan_window(pyramid, window.region, plan.spec.base_px).level
 
 
 def _foreground(

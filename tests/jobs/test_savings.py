@@ -55,7 +55,7 @@ class TestSavings:
         assert ran.looks.to_dict() == counted.looks.loc[ran.index].to_dict()
         assert ran.tiles.to_dict() == counted.tiles.loc[ran.index].to_dict()
         assert ran.requested_bytes.to_dict() == counted.requested_bytes.loc[ran.index].to_dict()
-        assert "every pixel of the finest level used" in said
+        assert "every pixel of the finest level that the model reads" in said
 
     def test_a_label_that_the_model_does_not_know_is_named(self, tmp_path: Path) -> None:
         """Wrong use: the row, its label and the way out, and nothing is written."""

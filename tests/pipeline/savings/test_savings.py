@@ -15,6 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.opening import open_source
+from pipeline.images.pyramid import PixelSize
 from pipeline.images.tile import TileKey
 from pipeline.savings.audit import audit, disagreement, sample_of
 from pipeline.savings.budgets import parse_budgets, parse_share
@@ -166,7 +167,7 @@ class TestUnread:
         """Tiles, pixels and bytes are tifffile's; looks are the windows side by side."""
         path = slide(tmp_path / "s.tif", 600, 500)
         record = ImageRecord(sample_id="s", image_path=str(path))
-        found = count_unread(record, self.plan(), level=0, kind="none", work=WORK)
+        found = count_unread(record, self.plan(), kind="none", work=WORK)
         with tifffile.TiffFile(path) as file:
             page = file.pages[0]
             stored, count = sum(page.databytecounts), len(page.databytecounts)  # type: ignore[union-attr]
@@ -177,6 +178,22 @@ class TestUnread:
         assert found.everything.pixels == 600 * 500
         assert found.everything.looks == 10 * 8
         assert found.everything.multiplications == 80 * 100 + 7
+
+    def test_the_level_is_the_one_that_the_model_s_full_scan_reads(self, tmp_path: Path) -> None:
+        """A model of pixels twice as large reads level 1, however far walks within a budget came."""
+        path = slide(tmp_path / "s.tif", 600, 500)
+        record = ImageRecord(
+            sample_id="s", image_path=str(path), pixel_size=PixelSize(0.25, 0.25, "um")
+        )
+        plan = self.plan()
+        coarser = replace(plan, spec=replace(plan.spec, pixel_size_um=0.5))
+        found = count_unread(record, coarser, kind="none", work=WORK).everything
+        with tifffile.TiffFile(path) as file:
+            stored = sum(file.series[0].levels[1].keyframe.databytecounts)
+
+        assert found.requested_bytes == stored
+        assert found.native_pixels == 0
+        assert found.looks == 5 * 4
 
     @pytest.mark.parametrize("kind", ["none", "valid", "mask"])
     def test_no_byte_counts_twice(self, tmp_path: Path, kind: str) -> None:
@@ -192,9 +209,7 @@ class TestUnread:
         )
         spec = InputSpec(base_px=64, bands="luminance", value_ranges={"uint8": (0.0, 255.0)})
         plan = replace(self.plan(), spec=spec)
-        found = count_unread(
-            record, plan, level=0, kind="none" if kind == "mask" else kind, work=WORK
-        )
+        found = count_unread(record, plan, kind="none" if kind == "mask" else kind, work=WORK)
         source = open_source(str(path))
         header, stored = source.header.transferred_bytes, source.scan_bytes(0)
         source.close()
@@ -219,7 +234,7 @@ class TestUnread:
         record = ImageRecord(
             sample_id="s", image_path=str(path), mask_path=str(tmp_path / "mask.png")
         )
-        found = count_unread(record, self.plan(), level=0, kind="none", work=WORK).foreground
+        found = count_unread(record, self.plan(), kind="none", work=WORK).foreground
         source = open_source(str(path))
         level = source.pyramid.levels[0]
         keys = [

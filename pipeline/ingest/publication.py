@@ -99,16 +99,31 @@ class Publication:
         return False
 
     def publish(self) -> None:
-        """Give the finished result its name; one that was there before goes."""
+        """Give the finished result its name; one that was there before goes.
+
+        The name outlives a power cut, so what it stands for must be on the disk before.
+        """
         with warnings.catch_warnings():
             # Not in the specification yet, but written by zarr itself: a far reader opens all levels at once.
             warnings.simplefilter("ignore")
             zarr.consolidate_metadata(str(self.partial), zarr_format=3)
+        for path in (*self.partial.rglob("*"), self.partial):
+            _settle(path)
         if self.final.exists():
             shutil.rmtree(self._discarded, ignore_errors=True)
             self.final.rename(self._discarded)
         self.partial.rename(self.final)
+        _settle(self.final.parent)
         shutil.rmtree(self._discarded, ignore_errors=True)
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _create_array(store: Path, plan: IngestPlan, codec: ChunkCodec, index: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,25 @@ class TestPublication:
 
         assert again.num_kept == again.num_shards > 0
         assert [p.name for p in (rgb.parent / "out").iterdir()] == ["rgb.ome.zarr"]
+
+    def test_it_is_on_the_disk_before_it_has_its_name(
+        self, rgb: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Every file was synced while the result was still hidden: after a power cut it is whole or not there."""
+        final, synced, wait = task(rgb).final, set(), os.fsync
+
+        def told(descriptor: int) -> None:
+            if not final.exists():
+                synced.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+            wait(descriptor)
+
+        monkeypatch.setattr("os.fsync", told)
+        ingest(task(rgb))
+        hidden = Publication(final).partial
+        files = {hidden / path.relative_to(final) for path in final.rglob("*") if path.is_file()}
+
+        assert files
+        assert files <= synced
 
     def test_another_result_is_not_touched(self, rgb: Path) -> None:
         """The error names what differs and the way out; with --overwrite it is replaced."""

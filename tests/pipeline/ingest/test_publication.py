@@ -43,7 +43,7 @@ class TestPublication:
 
         def told(descriptor: int) -> None:
             if not final.exists():
-                synced.add(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+                synced.add(Path(f"/proc/self/fd/{descriptor}").readlink())
             wait(descriptor)
 
         monkeypatch.setattr("os.fsync", told)

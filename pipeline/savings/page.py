@@ -105,7 +105,7 @@ def _audit(audited: Sequence[AuditRow]) -> list[str]:
         "## Audit",
         "",
         (
-            f"{rate.count} images were scanned in full. The walk says something else on "
+            f"{rate.count} image{' was' if rate.count == 1 else 's were'} scanned in full. The walk says something else on "
             f"{_share(rate)} of them."
         ),
     ]

@@ -59,7 +59,7 @@ function showTotals() {
 }
 function showCurve() {
   const { looks, shares, is_accuracy, images } = data.curve;
-  byId("curve-title").textContent = (is_accuracy ? "Accuracy" : "Agreement with the last look") + " after so many looks (" + images + " images)";
+  byId("curve-title").textContent = (is_accuracy ? "Accuracy" : "Agreement with the last look") + " after so many looks (" + images + (images === 1 ? " image)" : " images)");
   const width = 460, height = 210, left = 42, bottom = 26, top = 10, right = 12;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": shares.map((share, at) => `${looks[at]} looks ${percent(share)}`).filter((_, at) => at === 0 || at === shares.length - 1).join(", ") });
   const x = (at) => left + (shares.length < 2 ? 0 : ((looks[at] - 1) / (looks[looks.length - 1] - 1)) * (width - left - right));

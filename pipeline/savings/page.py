@@ -105,8 +105,8 @@ def _audit(audited: Sequence[AuditRow]) -> list[str]:
         "## Audit",
         "",
         (
-            f"{rate.count} image{' was' if rate.count == 1 else 's were'} scanned in full. The walk says something else on "
-            f"{_share(rate)} of them."
+            f"{rate.count} image{' was' if rate.count == 1 else 's were'} scanned in full. The walk says "
+            f"something else on {_share(rate)} of them."
         ),
     ]
     if shown:

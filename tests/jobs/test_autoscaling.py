@@ -20,7 +20,8 @@ from tests.servers.ray_cluster import RayCluster, running
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(700)]
 
-NUM_IMAGES = 20
+NUM_IMAGES = 100
+"""Enough for a fast machine to be at work when the second worker's node is there."""
 COUNT_NODES = (
     "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False);"
     "print('machines', sum(node['Alive'] and node['Resources'].get('CPU', 0) > 0 for node in ray.nodes()))"

@@ -20,8 +20,8 @@ from tests.servers.ray_cluster import RayCluster, running
 
 pytestmark = [pytest.mark.ray, pytest.mark.xdist_group("ray"), pytest.mark.timeout(700)]
 
-NUM_IMAGES = 100
-"""Enough for a fast machine to be at work when the second worker's node is there."""
+NUM_IMAGES = 300
+"""Work for two minutes: Ray asks for the second machine when the first has been busy for a while."""
 COUNT_NODES = (
     "import ray, sys; ray.init(address=sys.argv[1], logging_level='ERROR', log_to_driver=False);"
     "print('machines', sum(node['Alive'] and node['Resources'].get('CPU', 0) > 0 for node in ray.nodes()))"
@@ -85,7 +85,7 @@ class TestAutoscaling:
             submitted = ("jobs.cli", "submit", "--address", cluster.dashboard, "--", *command)
             with started(*submitted, environment=cluster.environment) as process:
                 wait_until(lambda: num_workers(cluster) == 2, process, limit_s=250)
-                said = process.communicate(timeout=300)
+                said = process.communicate(timeout=400)
             assert process.returncode == 0, said
             time.sleep(
                 60 * IDLE_MINUTES + 30

@@ -38,22 +38,32 @@ def attention_benchmark(
     epochs: Annotated[int, typer.Option(help="At most; the papers have 300.", min=1)] = 300,
     patience: Annotated[int, typer.Option(help="Epochs without a better one.", min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.", min=0)] = 0,
+    batch_size: Annotated[int, typer.Option(help="Pairs per step.", min=2)] = 200,
+    decay_from: Annotated[int, typer.Option(help="First epoch with a smaller rate.", min=2)] = 31,
+    decay_every: Annotated[int, typer.Option(help="Epochs between smaller rates.", min=1)] = 12,
 ) -> None:
     """Train and test one attention.
 
-    Writes result.json (accuracy, per scale, mask correctness). Run it again to go on.
+    Writes result.json (accuracy, per scale, mask correctness). Run it again to go on, with more
+    epochs if wanted. The papers' rate falls from epoch 31 on; let it fall sooner in a short run.
     """
-    from actors.coloured.experiment import Experiment, Schedule  # not above: they load torch
+    from actors.coloured.experiment import Experiment  # not above: they load torch
+    from actors.coloured.schedule import Schedule
     from pipeline.benchmarks.coloured.dataset import read_data, read_law
 
     with told_plainly():
         law = read_law(data)
-        out_dir.mkdir(parents=True, exist_ok=True)
         experiment = Experiment(
             data=read_data(data),
             law=law,
             kind=attention.value,
-            schedule=Schedule(epochs=epochs, patience=patience),
+            schedule=Schedule(
+                epochs=epochs,
+                patience=patience,
+                batch_size=batch_size,
+                decay_from=decay_from,
+                decay_every=decay_every,
+            ),
             seed=seed,
             out=out_dir,
         )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.console import err, out, run_alone, told_plainly
-from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from actors.baselines.checkpoint import BaselineEpoch
@@ -96,7 +95,6 @@ def baseline_benchmark(
         )
         data = _data(manifest, test_split)
         config.input_spec()  # first: it may say that bands or background are not usable
-        _make(out_dir)
         result = Experiment(config, data, out_dir).run(_tell)
         text = json.dumps({**config.settings, **asdict(result)}, indent=2)
         (out_dir / "result.json").write_text(text + "\n", encoding="utf-8")
@@ -117,13 +115,6 @@ def _bands(text: str) -> str | tuple[int | str, ...]:
     if text in ("luminance", "rgb"):
         return text
     return tuple(int(one) if one.isdecimal() else one for one in text.split(","))
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {directory}: cannot be written to: {error}") from error
 
 
 def _tell(epoch: BaselineEpoch) -> None:

@@ -15,7 +15,7 @@ from actors.engine_config import EngineConfig
 from actors.model_directory import CONFIG, ModelDirectory, config_to_text, open_model
 from jobs.classify_job import ClassifyJob, run
 from jobs.console import OK, SOME_FAILED, command_line, err, out, run_alone, told_plainly
-from jobs.savings import refuse_unknown_labels
+from jobs.labels import refuse_unknown_labels
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
 from pipeline.image_list import read_images

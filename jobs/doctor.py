@@ -160,8 +160,9 @@ def _show(findings: list[Finding]) -> None:
             "?" if found.full_scan_bytes is None else readable_bytes(found.full_scan_bytes),
         )
     out.print(table)
-    for found in filter(lambda one: one.problem, findings):
-        err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
+    for found in findings:
+        if found.problem is not None:
+            err.print(f"{found.sample_id}: {found.problem}", markup=False, style="red")
     out.print(total_of(findings))
 
 

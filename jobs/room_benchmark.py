@@ -57,7 +57,6 @@ def room_benchmark(
         unknown = [name for name in chosen if name not in CHANNELS]
         if unknown:
             raise UsageError(f"--layers {layers}: no {unknown[0]!r}; known: {', '.join(CHANNELS)}")
-        out_dir.mkdir(parents=True, exist_ok=True)
         is_pose = task is Task.pose
         experiment = RoomExperiment(
             law=RoomLaw(image_px=image_px, num_rooms=1 if is_pose else rooms),

@@ -16,6 +16,7 @@ from jobs.classify_job import ClassifyJob
 from jobs.console import command_line, run_alone, told_plainly
 from jobs.costs import read_lists, write_costs
 from jobs.dry_run import dry_run
+from jobs.labels import refuse_unknown_labels
 from jobs.savings_walks import SavingsJob, run_savings
 from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
@@ -126,20 +127,6 @@ def _foreground(text: str) -> ForegroundKind:
         if text == kind:
             return kind
     raise UsageError(f"--foreground {text}: wanted tissue, valid, stored or none")
-
-
-def refuse_unknown_labels(records: Sequence[ImageRecord], classes: Sequence[str]) -> None:
-    """A label that the model never says would make every answer wrong.
-
-    Raises:
-        UsageError: naming the row.
-    """
-    for record in records:
-        if record.label is not None and record.label not in classes:
-            raise UsageError(
-                f"{record.sample_id}: its label {record.label!r} is no class of the model "
-                f"({', '.join(classes)}); correct the manifest, or leave the label empty"
-            )
 
 
 if __name__ == "__main__":

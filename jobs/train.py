@@ -14,7 +14,6 @@ import typer
 
 from jobs.console import OK, err, out, run_alone, told_plainly
 from jobs.interruption import interrupted, terminable
-from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from actors.training.job import TrainingJob
@@ -45,15 +44,11 @@ def train(
 
 def run(job: TrainingJob, *, workers: int | None, address: str | None, in_process: bool) -> int:
     """Train what is not trained yet; returns the exit status."""
-    from actors.training.run_record import best_epoch, open_run
+    from actors.run_record import take_up
+    from actors.training.figures import best_epoch
     from jobs.train_progress import TrainProgress
 
-    try:
-        job.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {job.out}: cannot be written to: {error}") from error
-    is_resumed = open_run(job)
-    if is_resumed:
+    if take_up(job.out, "training", job.settings):
         err.print("resuming")
     try:
         if in_process:
@@ -63,7 +58,7 @@ def run(job: TrainingJob, *, workers: int | None, address: str | None, in_proces
             _train_on_ray(job, workers or job.config.workers, address)
     except KeyboardInterrupt:
         return interrupted()
-    best = best_epoch(job)
+    best = best_epoch(job.out, stage=len(job.stages) - 1)
     if best is not None:
         out.print(
             f"best epoch {best.epoch + 1} of {job.num_epochs}: validation accuracy "

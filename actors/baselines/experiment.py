@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,13 @@ from actors.baselines.dram_baseline import DramBaseline
 from actors.baselines.open_image import OpenImage, Reading, open_images
 from actors.baselines.result import BaselineResult, Tested, result_of
 from actors.baselines.saccader_baseline import SaccaderBaseline
+from actors.run_record import take_up
 from actors.training.config import OptimiserConfig
 from actors.training.schedule import learning_rate, num_steps, seed_of, steps_of_epoch
 from actors.training.training_data import TrainingData
 from pipeline.benchmarks.score import Score
 from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.records.run import refuse_other_settings, write_text
-from pipeline.records.store.disk_store import DiskStore
 
 CACHE_BYTES = 256 << 20
 """Of decoded tiles; glimpses of one image share them."""
@@ -59,7 +57,7 @@ class Experiment:
     Args:
         config: what was asked for.
         data: the archive.
-        out: where checkpoint and settings are kept; it exists.
+        out: where checkpoint and settings are kept.
     """
 
     def __init__(self, config: BaselineConfig, data: BaselineData, out: Path) -> None:
@@ -94,10 +92,7 @@ class Experiment:
 
     def _claim(self) -> None:
         settings: dict[str, Any] = {**self._config.settings, "data.sha256": self._data.sha256}
-        if not refuse_other_settings(DiskStore(self._out), settings):
-            started = datetime.now(UTC).isoformat(timespec="seconds")
-            record = {"kind": "baseline", "started": started, "settings": settings}
-            write_text(self._out / "run.json", json.dumps(record, indent=2, default=list) + "\n")
+        take_up(self._out, "baseline", settings)
 
     def _run_epoch(self, progress: Progress, optimiser: torch.optim.Optimizer) -> None:
         started, epoch = time.monotonic(), len(progress.epochs) + 1

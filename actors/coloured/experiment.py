@@ -1,4 +1,4 @@
-"""One attention on one data set: PAN's schedule, resumable by epoch."""
+"""One attention on one data set: trained by its schedule, resumable by epoch, tested once."""
 
 from __future__ import annotations
 
@@ -10,42 +10,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from actors.coloured.batch import ToyBatch, batch_of
 from actors.coloured.result import ToyResult, result_of
+from actors.coloured.schedule import Schedule
+from actors.run_record import take_up
 from actors.saved_state import load_state, save_state
 from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
 from pipeline.benchmarks.coloured.law import ColouredLaw
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """PAN's own, but for the number of epochs that one has time for."""
-
-    epochs: int = 300
-    """At most."""
-    patience: int = 50
-    """Epochs without a better validation accuracy after which it ends."""
-    batch_size: int = 200
-    """Pairs per step."""
-    learning_rate: float = 0.003
-    """Of RMSProp."""
-    decay: float = 1 / 1.5
-    """Factor of the learning rate at `decay_from` and every `decay_every` epochs after."""
-    decay_from: int = 31
-    """First epoch with a smaller rate, counted from 1."""
-    decay_every: int = 12
-    """Epochs between."""
-    max_norm: float = 5.0
-    """Gradients are clipped to this total norm."""
-
-    def rate_of(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from 1."""
-        steps = 0 if epoch < self.decay_from else 1 + (epoch - self.decay_from) // self.decay_every
-        return self.learning_rate * self.decay**steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +54,26 @@ class Experiment:
     out: Path
     """Directory of the checkpoint."""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that an epoch depends on; how many there are is not among it."""
+        schedule = asdict(self.schedule)
+        unbound = {name: schedule[name] for name in schedule.keys() - {"epochs", "patience"}}
+        return {
+            "attention": self.kind,
+            "seed": self.seed,
+            "schedule": unbound,
+            "law": asdict(self.law),
+            "data.sha256": self.data.sha256,
+        }
+
     def run(self, tell: Callable[[ToyEpoch], None]) -> ToyResult:
-        """Train to the end, or on from a checkpoint, and test the best epoch."""
+        """Train to the end, or on from a checkpoint, and test the best epoch.
+
+        Raises:
+            ResumeError: if the directory holds a run with other settings.
+        """
+        take_up(self.out, "attention", self.settings)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(self.seed)
         network = ToyNetwork(
@@ -182,37 +175,3 @@ class Experiment:
             return [ToyEpoch(**one) for one in saved["epochs"]], saved["best"]
 
         return load_state(self.out, taken_up) or ([], {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ToyBatch:
-    """Some pairs, on the device."""
-
-    images: Tensor
-    """(B, 3, side, side) values 0 to 1."""
-    queries: Tensor
-    """(B,)."""
-    labels: Tensor
-    """(B,)."""
-    ink: Tensor
-    """(B, side, side) bool, where the ink of the digit in question lies."""
-    box: Tensor
-    """(B, side, side) bool, its box."""
-
-
-def batch_of(data: ColouredData, pairs: Sequence[Pair], device: torch.device) -> ToyBatch:
-    """Gather what pairs point at."""
-    index = np.array([pair.image for pair in pairs])
-    owner = np.array([pair.owner for pair in pairs], np.uint8)
-    images: NDArray[np.uint8] = np.asarray(data.images[index])  # (B, side, side, 3)
-    box = np.zeros(images.shape[:3], np.bool_)
-    for row, pair in enumerate(pairs):
-        box[row, pair.y_px : pair.y_px + pair.side_px, pair.x_px : pair.x_px + pair.side_px] = True
-    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # (B, 3, side, side)
-    return ToyBatch(
-        images=pixels.to(torch.float32) / 255,
-        queries=torch.tensor([pair.query for pair in pairs], device=device),
-        labels=torch.tensor([pair.label for pair in pairs], device=device),
-        ink=torch.from_numpy(np.asarray(data.owners[index]) == owner[:, None, None]).to(device),
-        box=torch.from_numpy(box).to(device),
-    )

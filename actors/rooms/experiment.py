@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from actors.rooms.task import PoseTask, RoomResult, RoomTask
+from actors.run_record import take_up
 from actors.saved_state import load_state, save_state
 from models.uan.network import Uan, layer_frequencies
 from models.uan.trunk import CHANNELS
@@ -61,8 +62,23 @@ class RoomExperiment:
     seed: int = 0
     """Of rooms, weights and order."""
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that an epoch depends on; how many there are is among it: the temperature falls by it."""
+        own = (field.name for field in fields(self) if field.name not in ("law", "task", "out"))
+        return {
+            "task": {"kind": type(self.task).__name__, **asdict(self.task)},
+            "law": asdict(self.law),
+            **{name: getattr(self, name) for name in own},
+        }
+
     def run(self, tell: Callable[[RoomEpoch], None]) -> RoomResult:
-        """Train to the end, or on from a checkpoint, and test."""
+        """Train to the end, or on from a checkpoint, and test.
+
+        Raises:
+            ResumeError: if the directory holds a run with other settings.
+        """
+        take_up(self.out, "rooms", self.settings)
         known = make_views(self.law, self.num_train, seed=self.seed, of=0)
         torch.manual_seed(self.seed)
         network = Uan(self.task.num_outputs(known), layers=self.layers, num_steps=self.num_steps)

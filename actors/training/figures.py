@@ -89,6 +89,15 @@ def read_figures(directory: Path) -> list[EpochFigures]:
     return [EpochFigures(**_fields(row)) for row in rows if row["kind"] == "epoch"]
 
 
+def best_epoch(directory: Path, stage: int) -> EpochFigures | None:
+    """The best epoch of a stage; that of the last stage is the one that the model is of."""
+    return max(
+        (one for one in read_figures(directory) if one.stage == stage and one.is_best),
+        key=lambda one: one.epoch,
+        default=None,
+    )
+
+
 def _lines(path: Path) -> Iterator[str]:
     """Whole lines; a kill may have cut the last one."""
     with path.open(encoding="utf-8") as file:

@@ -55,14 +55,14 @@ class TrainingJob:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that the weights depend on, flat; the number of workers belongs to it (batch statistics)."""
+        """Everything that the weights depend on, by section; the number of workers belongs to it (batch statistics)."""
         rows = [
             (one.sample_id, one.image_path, one.label)
             for one in self.data.train + self.data.validation
         ]
         digest = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
         start = self.start_from.sha256 if self.start_from else None
-        return {**_flat(asdict(self.config), ""), "data.sha256": digest, "start_from.sha256": start}
+        return {**asdict(self.config), "data.sha256": digest, "start_from.sha256": start}
 
 
 def read_training_job(path: Path, out: Path) -> TrainingJob:
@@ -132,12 +132,3 @@ def _refuse_other_input(model: ModelDirectory, config: TrainConfig, path: Path) 
                 f"{path}: model.input.{name} is {wanted[name]!r}, and model.start_from "
                 f"{config.model.start_from} was trained with {found[name]!r}; say the same, or start from another model"
             )
-
-
-def _flat(data: Any, where: str) -> dict[str, Any]:
-    if not isinstance(data, dict) or not data:
-        return {where: list(data) if isinstance(data, tuple) else data}
-    dot = f"{where}." if where else ""
-    return {
-        key: value for name in data for key, value in _flat(data[name], dot + str(name)).items()
-    }

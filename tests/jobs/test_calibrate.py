@@ -69,23 +69,19 @@ class TestCalibrate:
         """Before anything is read, with what there is."""
         model = shutil.copytree(SHIPPED / "digits", tmp_path / "model")
         manifest = archive(tmp_path, count=2)
-        status, said = finished(
-            "jobs.calibrate", model, manifest, "--split", "test", "--out", tmp_path / "w"
-        )
-        assert status == 2
-        assert "no row of the split 'test'; there are validation" in said
-        manifest.write_text(manifest.read_text().replace(",3,", ",,"))
-        status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
-        assert status == 2
-        assert "s0 has no label" in said
-        manifest.write_text(manifest.read_text().replace(",,", ",cat,"))
-        status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
-        assert status == 2
-        assert "s0: its label 'cat' is no class of the model" in said
-        manifest.write_text(manifest.read_text().replace(",cat,", ",3,"))
-        status, said = finished("jobs.calibrate", model, manifest, "--out", tmp_path / "w")
-        assert status == 2
-        assert "2 labelled images to calibrate on; at least 50" in said
+        good = manifest.read_text()
+        for label, asked, problem in (
+            (",3,", ["--split", "test"], "no row of the split 'test'; there are validation"),
+            (",,", [], "s0 has no label"),
+            (",cat,", [], "s0: its label 'cat' is no class of the model"),
+            (",3,", [], "2 labelled images to calibrate on; at least 50"),
+        ):
+            manifest.write_text(good.replace(",3,", label))
+            status, said = finished(
+                "jobs.calibrate", model, manifest, *asked, "--out", tmp_path / "w"
+            )
+            assert status == 2
+            assert problem in said
         status, said = finished("jobs.calibrate", model, "s3://bucket/gone.csv", "--out", "w")
         assert "s3://bucket/gone.csv" in said  # not a file s3:/bucket/gone.csv
         assert not (tmp_path / "w").exists()

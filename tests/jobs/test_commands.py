@@ -1,30 +1,17 @@
-"""The commands that need no Ray, as a person calls them."""
+"""Wrong use of the commands, as a person meets it."""
 
 from __future__ import annotations
 
-import csv
 import json
-from dataclasses import replace
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from actors.model_directory import open_model
 from jobs.classify import parse_changes
-from jobs.cli import app
 from jobs.console import command_line
-from jobs.doctor import Finding, total_of
-from models.catalogue import PARTS
-from models.network_config import NetworkConfig
 from pipeline.errors import UsageError
 from tests.image_files import slide
-
-
-def foveate(*arguments: object) -> Result:
-    """Run a command in this process."""
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+from tests.jobs.commands import foveate
 
 
 @pytest.mark.parametrize("said", [["search", "a.tif"], ["a.tif"]])
@@ -143,163 +130,3 @@ class TestSavingsRefuses:
             assert result.exit_code == 2
             assert "no price list charges by area" in " ".join(result.output.split())
             assert not (tmp_path / "out").exists()
-
-
-class TestNewModel:
-    @pytest.mark.parametrize("name", ["tnet_small", "tnet_fmow", "efficientnet_b0"])
-    def test_makes_a_model_that_opens(self, tmp_path: Path, name: str) -> None:
-        """The directory is a model with the given classes, and says loudly that it is untrained."""
-        result = foveate("new-model", name, "--classes", "a, b,c", "--out", tmp_path / "m")
-        config = open_model(str(tmp_path / "m")).config
-
-        assert result.exit_code == 0, result.output
-        assert "UNTRAINED" in result.output
-        assert config.class_names == ("a", "b", "c")
-        assert not config.trained
-
-    def test_the_same_seed_gives_the_same_files(self, tmp_path: Path) -> None:
-        """Two calls with one seed write the same bytes; another seed writes others."""
-        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-            foveate(
-                "new-model",
-                "tnet_small",
-                "--classes",
-                "x,y",
-                "--out",
-                tmp_path / name,
-                "--seed",
-                seed,
-            )
-        digests = [open_model(str(tmp_path / name)).sha256 for name in "abc"]
-
-        assert digests[0] == digests[1] != digests[2]
-
-    def test_bands_are_chosen(self, tmp_path: Path) -> None:
-        """Indices of bands stand in the config, and the network takes as many."""
-        foveate(
-            "new-model",
-            "tnet_small",
-            "--classes",
-            "x,y",
-            "--bands",
-            "3,2,1,7",
-            "--out",
-            tmp_path / "m",
-        )
-
-        assert open_model(str(tmp_path / "m")).config.input.bands == (3, 2, 1, 7)
-
-    @pytest.mark.parametrize(
-        ("arguments", "problem"),
-        [
-            (["tnet_smal", "--classes", "a,b"], "is 'tnet_small' meant"),
-            (["tnet_small", "--classes", "a"], "at least two different names"),
-            (["tnet_small", "--classes", "a,b", "--bands", "green"], "give rgb, luminance"),
-            (["tnet_small", "--classes", "a,b", "--bands", "0,-1"], "cannot be negative"),
-        ],
-    )
-    def test_wrong_use(self, tmp_path: Path, arguments: list[str], problem: str) -> None:
-        """A model that cannot be made is wrong use, and nothing is written."""
-        result = foveate("new-model", *arguments, "--out", tmp_path / "m")
-
-        assert result.exit_code == 2
-        assert problem in result.output
-        assert not (tmp_path / "m").exists()
-
-    def test_nothing_is_overwritten(self, tmp_path: Path) -> None:
-        """A directory with something in it is left alone."""
-        (tmp_path / "mine").touch()
-        result = foveate("new-model", "tnet_small", "--classes", "a,b", "--out", tmp_path)
-
-        assert result.exit_code == 2
-        assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-
-    def test_a_place_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
-        """A directory below a file is wrong use, not a traceback."""
-        (tmp_path / "file").touch()
-        place = tmp_path / "file" / "m"
-        result = foveate("new-model", "tnet_small", "--classes", "a,b", "--out", place)
-
-        assert result.exit_code == 2
-        assert "cannot be written to" in " ".join(result.output.split())
-
-
-class TestModels:
-    def test_lists_parameters_and_multiplications(self) -> None:
-        """The tables show the papers' numbers."""
-        result = foveate("models")
-        tnet = ("21,859,949", "4,559,591", "3: 7.236 G", "2: 1.162 G", "18.423 G")
-        others = ("19,971,751", "3.739 G", "2,430,134", "25,231,096", "15.803 G")
-
-        assert result.exit_code == 0
-        for number in (*tnet, *others):
-            assert number in result.output
-
-    @pytest.mark.parametrize("role", ["location", "root_scorer", "aggregation"])
-    def test_lists_all_that_may_be_put_into_a_network(self, role: str) -> None:
-        """Whatever a config may name is listed, but for the absence of a scorer."""
-        known = set(get_args(get_type_hints(NetworkConfig)[role])) - {"none"}
-
-        assert {name for name, part in PARTS if part.role == role} == known
-
-
-class TestDoctor:
-    def test_tells_what_is_there_and_what_is_wrong(self, tmp_path: Path) -> None:
-        """Good images have their facts, bad ones their problem; the exit status says that there is one."""
-        good = slide(tmp_path / "good.tif")
-        (tmp_path / "bad.tif").write_bytes(b"II*\0nonsense")
-        result = foveate("doctor", tmp_path, "--json")
-        found = {row["sample_id"]: row for row in map(json.loads, result.stdout.splitlines())}
-
-        assert result.exit_code == 3
-        assert (found["good"]["height_px"], found["good"]["num_levels"]) == (700, 3)
-        assert found["good"]["problem"] is None
-        assert 0 < found["good"]["full_scan_bytes"] < good.stat().st_size
-        assert "bad.tif" in found["bad"]["problem"]
-
-    def test_names_are_shown_as_they_are(self, tmp_path: Path) -> None:
-        """Brackets and colons in an id are neither styles nor pictures."""
-        slide(tmp_path / "a.tif")
-        names = ("b[left]", "c[/bold]", "d:heart:")
-        rows = "".join(f"{name},a.tif\n" for name in names)
-        (tmp_path / "m.csv").write_text(f"sample_id,image_path\n{rows}")
-        result = foveate("doctor", tmp_path / "m.csv")
-
-        assert result.exit_code == 0
-        assert all(name in result.output for name in names)
-
-    def test_sizes_that_no_index_tells_are_not_nothing(self) -> None:
-        """The total says of how many images it knows nothing; those that did not open are not among them."""
-        one = Finding(sample_id="a", image_path="a", format="tiff", full_scan_bytes=10)
-        findings = [one, replace(one, full_scan_bytes=None), replace(one, format=None, problem="x")]
-
-        assert "unknown" not in total_of(findings[:1])
-        assert "3 images, 1 with problems; a full scan reads 10 bytes" in total_of(findings)
-        assert "what 1 image of unknown size take" in total_of(findings)
-
-    def test_checks_against_a_model(self, tmp_path: Path) -> None:
-        """An image that is smaller than one look of the model is a problem only with that model."""
-        slide(tmp_path / "small.tif", 80, 80)
-
-        assert foveate("doctor", tmp_path).exit_code == 0
-        assert foveate("doctor", tmp_path, "--model", "digits").exit_code == 3
-
-    @pytest.mark.shared
-    def test_the_real_archive(self, shared: Path) -> None:
-        """All 30 slides are opened; sizes and pixel sizes are those of the archive's own table."""
-        manifest = shared / "slide_archive/labels.csv"
-        result = foveate("doctor", manifest, "--json", "--model", "digits")
-        found = {row["sample_id"]: row for row in map(json.loads, result.stdout.splitlines())}
-        with manifest.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-
-        assert result.exit_code == 0
-        assert len(found) == len(rows) == 30
-        for row in rows:
-            facts = found[row["sample_id"]]
-            assert (facts["width_px"], facts["height_px"]) == (
-                int(row["width"]),
-                int(row["height"]),
-            )
-            expected = f"{float(row['mpp']):.4g} um" if row["mpp"] else None
-            assert facts["pixel_size"] == expected

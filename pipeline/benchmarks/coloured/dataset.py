@@ -6,6 +6,7 @@ Here a split begins with a new image.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -79,6 +80,13 @@ class ColouredData:
     """(N, side, side): 1 + index of the digit whose ink lies there, 0 for none."""
     pairs: tuple[Pair, ...]
     """All splits."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all pairs and of the first images: other draws differ in the pairs, other backgrounds in the images."""
+        digest = hashlib.sha256(repr(self.pairs).encode())
+        digest.update(self.images[:16].tobytes())
+        return digest.hexdigest()
 
 
 def pairs_of(scene: ColouredScene, law: ColouredLaw, split: str, image: int) -> Iterator[Pair]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from actors.coloured.experiment import Experiment, Schedule, ToyEpoch, batch_of
+from actors.coloured.batch import batch_of
+from actors.coloured.experiment import Experiment, ToyEpoch
 from actors.coloured.result import ToyResult, result_of, scale_bin
+from actors.coloured.schedule import Schedule
 from pipeline.benchmarks.coloured.backgrounds import Backgrounds
 from pipeline.benchmarks.coloured.dataset import ColouredData, ColouredPlan, make_data
 from pipeline.benchmarks.coloured.law import ColouredLaw
 from pipeline.benchmarks.digits import all_of, read_digits
+from pipeline.errors import ResumeError
 
 LAW = ColouredLaw()
 
@@ -55,6 +60,39 @@ class TestExperiment:
         assert whole.num_pairs == 20
         assert sum(whole.pairs_by_scale) == 20
         assert 0 < (whole.on_ink or 0) < (whole.in_box or 0) < 1
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"seed": 4}, "seed: 3 then, 4 now"),
+            ({"schedule": Schedule(epochs=2, batch_size=8)}, "schedule.batch_size: 16 then, 8 now"),
+            ({"kind": "context"}, "attention: 'san' then, 'context' now"),
+        ],
+    )
+    def test_it_goes_on_with_nothing_else(
+        self, data: ColouredData, tmp_path: Path, change: dict[str, Any], named: str
+    ) -> None:
+        """Another seed, schedule or attention in the same directory is refused by name."""
+        begun = Experiment(
+            data=data,
+            law=LAW,
+            kind="san",
+            schedule=Schedule(epochs=1, batch_size=16),
+            seed=3,
+            out=tmp_path,
+        )
+        begun.run(lambda _: None)
+
+        with pytest.raises(ResumeError, match=re.escape(named)):
+            replace(begun, **change).run(lambda _: None)
+
+    def test_other_data_are_refused(self, data: ColouredData, tmp_path: Path) -> None:
+        """The same pairs on other pixels are other data."""
+        run(data, tmp_path, 1)
+        other = replace(data, images=255 - data.images)
+
+        with pytest.raises(ResumeError, match=re.escape("data.sha256")):
+            run(other, tmp_path, 2)
 
     def test_a_batch_is_what_the_pairs_point_at(self, data: ColouredData) -> None:
         """Pixels from 0 to 1, the ink inside the box, labels as in the table."""

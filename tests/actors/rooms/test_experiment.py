@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from actors.rooms.experiment import RoomEpoch, RoomExperiment
 from actors.rooms.task import PoseTask, RoomTask
 from pipeline.benchmarks.rooms import RoomLaw, make_views
+from pipeline.errors import ResumeError
 
 
 def small(out: Path, **changes: object) -> RoomExperiment:
@@ -52,6 +54,18 @@ class TestExperiment:
 
         assert [one.loss for one in again] == [told[1].loss]
         assert resumed == peace
+
+    def test_it_goes_on_with_nothing_else(self, tmp_path: Path) -> None:
+        """Another seed, task or length in the same directory is refused by name."""
+        with pytest.raises(KeyboardInterrupt):
+            small(tmp_path / "begun").run(_interrupt_after_one)
+        for change, named in (
+            ({"seed": 1}, "seed: 0 then, 1 now"),
+            ({"epochs": 3}, "epochs: 2 then, 3 now"),
+            ({"task": PoseTask(beta=2.0)}, "task.kind: 'RoomTask' then, 'PoseTask' now"),
+        ):
+            with pytest.raises(ResumeError, match=re.escape(named)):
+                small(tmp_path / "begun", **change).run(lambda _: None)
 
 
 class TestPoseTask:

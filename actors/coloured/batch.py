@@ -1,0 +1,47 @@
+"""Pairs of image and question, gathered for one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ToyBatch:
+    """Some pairs, on the device."""
+
+    images: Tensor
+    """(B, 3, side, side) values 0 to 1."""
+    queries: Tensor
+    """(B,)."""
+    labels: Tensor
+    """(B,)."""
+    ink: Tensor
+    """(B, side, side) bool, where the ink of the digit in question lies."""
+    box: Tensor
+    """(B, side, side) bool, its box."""
+
+
+def batch_of(data: ColouredData, pairs: Sequence[Pair], device: torch.device) -> ToyBatch:
+    """Gather what pairs point at."""
+    index = np.array([pair.image for pair in pairs])
+    owner = np.array([pair.owner for pair in pairs], np.uint8)
+    images: NDArray[np.uint8] = np.asarray(data.images[index])  # (B, side, side, 3)
+    box = np.zeros(images.shape[:3], np.bool_)
+    for row, pair in enumerate(pairs):
+        box[row, pair.y_px : pair.y_px + pair.side_px, pair.x_px : pair.x_px + pair.side_px] = True
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # (B, 3, side, side)
+    return ToyBatch(
+        images=pixels.to(torch.float32) / 255,
+        queries=torch.tensor([pair.query for pair in pairs], device=device),
+        labels=torch.tensor([pair.label for pair in pairs], device=device),
+        ink=torch.from_numpy(np.asarray(data.owners[index]) == owner[:, None, None]).to(device),
+        box=torch.from_numpy(box).to(device),
+    )

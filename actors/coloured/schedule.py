@@ -1,0 +1,32 @@
+"""How the toy network is trained: PAN's schedule, or a shorter one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """PAN's own, but for the number of epochs that one has time for."""
+
+    epochs: int = 300
+    """At most."""
+    patience: int = 50
+    """Epochs without a better validation accuracy after which it ends."""
+    batch_size: int = 200
+    """Pairs per step."""
+    learning_rate: float = 0.003
+    """Of RMSProp."""
+    decay: float = 1 / 1.5
+    """Factor of the learning rate at `decay_from` and every `decay_every` epochs after."""
+    decay_from: int = 31
+    """First epoch with a smaller rate, counted from 1."""
+    decay_every: int = 12
+    """Epochs between."""
+    max_norm: float = 5.0
+    """Gradients are clipped to this total norm."""
+
+    def rate_of(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 1."""
+        steps = 0 if epoch < self.decay_from else 1 + (epoch - self.decay_from) // self.decay_every
+        return self.learning_rate * self.decay**steps

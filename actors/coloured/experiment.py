@@ -22,6 +22,9 @@ from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
 from pipeline.benchmarks.coloured.law import ColouredLaw
 
+_RHO, _EPSILON = 0.9, 1e-3
+"""Of RMSProp as Lasagne has it, with which PAN was trained: it adds 1e-6 below the root."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToyEpoch:
@@ -82,7 +85,9 @@ class Experiment:
             num_answers=self.law.num_answers,
             num_layers=5 if self.law.canvas_px >= 200 else 4,
         ).to(device)
-        optimiser = torch.optim.RMSprop(network.parameters(), lr=self.schedule.learning_rate)
+        optimiser = torch.optim.RMSprop(
+            network.parameters(), lr=self.schedule.learning_rate, alpha=_RHO, eps=_EPSILON
+        )
         epochs, best = self._resumed(network, optimiser)
         while not self._is_over(epochs):
             started = time.monotonic()

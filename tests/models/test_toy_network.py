@@ -40,6 +40,17 @@ class TestToyNetwork:
         for name, weight in network.named_parameters():
             assert weight.grad is not None, name
 
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("san", "none")])
+    def test_masks_begin_open(self, kind: ToyKind) -> None:
+        """Before any step the lower masks let most of a map through, whatever is asked."""
+        torch.manual_seed(0)
+        network = ToyNetwork(kind).eval()
+        lower = network(torch.rand(10, 3, 100, 100), torch.arange(10)).masks[:-1]
+
+        assert len(lower) == 3
+        for mask in lower:
+            assert mask.mean(dim=(1, 2, 3)).min() > 0.75
+
     def test_five_layers_at_224(self) -> None:
         """The maps of the larger canvas have 112, 56, 28, 14 and 7 positions a side."""
         network = ToyNetwork("context", num_layers=5).eval()

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ import typer
 from jobs.console import err, out, run_alone, told_plainly
 
 if TYPE_CHECKING:
-    from actors.coloured.experiment import ToyEpoch
+    from actors.checkpoint import Epoch
 
 
 class Kind(StrEnum):
@@ -67,13 +68,24 @@ def attention_benchmark(
             seed=seed,
             out=out_dir,
         )
-        result = experiment.run(_tell)
-        text = json.dumps({"attention": attention.value, "seed": seed, **asdict(result)}, indent=2)
+        outcome = experiment.run(_tell)
+        facts = {
+            "attention": attention.value,
+            **asdict(law),
+            "seed": seed,
+            "batch_size": batch_size,
+            "parameters": outcome.parameters,
+            "epochs": len(outcome.epochs),
+            "best_epoch": outcome.best_epoch,
+            "seconds_per_epoch": fmean(one.seconds for one in outcome.epochs),
+            **asdict(outcome.tested),
+        }
+        text = json.dumps(facts, indent=2)
         (out_dir / "result.json").write_text(text + "\n", encoding="utf-8")
         out.print(text)
 
 
-def _tell(epoch: ToyEpoch) -> None:
+def _tell(epoch: Epoch) -> None:
     err.print(
         f"epoch {epoch.epoch}: loss {epoch.loss:.3f}, validation {epoch.accuracy:.2%} ({epoch.seconds:.0f} s)"
     )

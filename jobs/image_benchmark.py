@@ -11,7 +11,7 @@ import typer
 from jobs.console import err, out, run_alone, told_plainly
 
 if TYPE_CHECKING:
-    from actors.small_images.checkpoint import Epoch
+    from actors.checkpoint import Epoch
     from models.ltpa.network import AttentionOptions
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from actors.checkpoint import Checkpoint, Epoch, best_of, load_checkpoint, save_checkpoint
 from actors.coloured.batch import ToyBatch, batch_of
 from actors.coloured.result import ToyResult, result_of
 from actors.coloured.schedule import Schedule
 from actors.run_record import take_up
-from actors.saved_state import load_state, save_state
 from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
 from pipeline.benchmarks.coloured.law import ColouredLaw
@@ -27,17 +27,17 @@ _RHO, _EPSILON = 0.9, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToyEpoch:
-    """What an epoch came to."""
+class ToyOutcome:
+    """What an experiment came to."""
 
-    epoch: int
-    """From 1."""
-    loss: float
-    """Mean over the training pairs."""
-    accuracy: float
-    """Of the validation pairs."""
-    seconds: float
-    """Wall time."""
+    tested: ToyResult
+    """The best epoch on the test split."""
+    best_epoch: int
+    """That with the best validation accuracy, the first of equals."""
+    epochs: tuple[Epoch, ...]
+    """All of them."""
+    parameters: int
+    """Of the network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +70,7 @@ class Experiment:
             "data.sha256": self.data.sha256,
         }
 
-    def run(self, tell: Callable[[ToyEpoch], None]) -> ToyResult:
+    def run(self, tell: Callable[[Epoch], None]) -> ToyOutcome:
         """Train to the end, or on from a checkpoint, and test the best epoch.
 
         Raises:
@@ -88,29 +88,56 @@ class Experiment:
         optimiser = torch.optim.RMSprop(
             network.parameters(), lr=self.schedule.learning_rate, alpha=_RHO, eps=_EPSILON
         )
-        epochs, best = self._resumed(network, optimiser)
-        while not self._is_over(epochs):
-            started = time.monotonic()
-            epoch = len(epochs) + 1
-            loss = self._train(network, optimiser, epoch, device)
-            accuracy = self._tested(network, "validation", device).accuracy
-            is_best = not epochs or accuracy > max(one.accuracy for one in epochs)
-            if is_best:
-                best = {name: value.cpu().clone() for name, value in network.state_dict().items()}
-            seconds = time.monotonic() - started
-            epochs.append(ToyEpoch(epoch=epoch, loss=loss, accuracy=accuracy, seconds=seconds))
-            self._save(network, optimiser, epochs, best)
-            tell(epochs[-1])
-        network.load_state_dict(best)
-        return self._tested(network, "test", device)
+        last = self._trained(network, optimiser, device, tell)
+        network.load_state_dict(dict(last.best))
+        return ToyOutcome(
+            tested=self._tested(network, "test", device),
+            best_epoch=best_of(last.epochs).epoch,
+            epochs=last.epochs,
+            parameters=sum(weight.numel() for weight in network.parameters()),
+        )
 
-    def _is_over(self, epochs: Sequence[ToyEpoch]) -> bool:
-        if len(epochs) >= self.schedule.epochs:
-            return True
-        if not epochs:
-            return False
-        best = max(epochs, key=lambda one: (one.accuracy, -one.epoch)).epoch
-        return len(epochs) - best >= self.schedule.patience
+    def _trained(
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        device: torch.device,
+        tell: Callable[[Epoch], None],
+    ) -> Checkpoint:
+        """The checkpoint of the last epoch."""
+        last = load_checkpoint(self.out)
+        if last is not None:
+            network.load_state_dict(dict(last.network))
+            optimiser.load_state_dict(dict(last.optimiser))
+        while last is None or not self.schedule.is_over(last.epochs):
+            before = () if last is None else last.epochs
+            epochs = (*before, self._one_epoch(network, optimiser, len(before) + 1, device))
+            if last is None or best_of(epochs) == epochs[-1]:
+                best = {name: one.cpu().clone() for name, one in network.state_dict().items()}
+            else:
+                best = dict(last.best)
+            last = Checkpoint(
+                epochs=epochs,
+                network=network.state_dict(),
+                optimiser=optimiser.state_dict(),
+                best=best,
+            )
+            save_checkpoint(self.out, last)
+            tell(epochs[-1])
+        return last
+
+    def _one_epoch(
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        number: int,
+        device: torch.device,
+    ) -> Epoch:
+        started = time.monotonic()
+        loss = self._train(network, optimiser, number, device)
+        accuracy = self._tested(network, "validation", device).accuracy
+        seconds = time.monotonic() - started
+        return Epoch(epoch=number, loss=loss, accuracy=accuracy, seconds=seconds)
 
     def _train(
         self, network: nn.Module, optimiser: torch.optim.Optimizer, epoch: int, device: torch.device
@@ -153,30 +180,3 @@ class Experiment:
         size = self.schedule.batch_size
         for start in range(0, len(pairs), size):
             yield batch_of(self.data, pairs[start : start + size], device)
-
-    def _save(
-        self,
-        network: nn.Module,
-        optimiser: torch.optim.Optimizer,
-        epochs: Sequence[ToyEpoch],
-        best: dict[str, Tensor],
-    ) -> None:
-        save_state(
-            self.out,
-            {
-                "network": network.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "epochs": [asdict(one) for one in epochs],
-                "best": best,
-            },
-        )
-
-    def _resumed(
-        self, network: nn.Module, optimiser: torch.optim.Optimizer
-    ) -> tuple[list[ToyEpoch], dict[str, Tensor]]:
-        def taken_up(saved: Mapping[str, Any]) -> tuple[list[ToyEpoch], dict[str, Tensor]]:
-            network.load_state_dict(saved["network"])
-            optimiser.load_state_dict(saved["optimiser"])
-            return [ToyEpoch(**one) for one in saved["epochs"]], saved["best"]
-
-        return load_state(self.out, taken_up) or ([], {})

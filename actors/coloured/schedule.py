@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from actors.checkpoint import Epoch, best_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
@@ -30,3 +32,8 @@ class Schedule:
         """Learning rate of an epoch, counted from 1."""
         steps = 0 if epoch < self.decay_from else 1 + (epoch - self.decay_from) // self.decay_every
         return self.learning_rate * self.decay**steps
+
+    def is_over(self, epochs: tuple[Epoch, ...]) -> bool:
+        """Whether so many, one at least, are enough."""
+        too_long = len(epochs) - best_of(epochs).epoch >= self.patience
+        return too_long or len(epochs) >= self.epochs

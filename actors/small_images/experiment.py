@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from actors.small_images.batches import batches_of, varied_batches
-from actors.small_images.checkpoint import (
+from actors.checkpoint import (
     Checkpoint,
     Epoch,
     best_of,
     load_checkpoint,
     save_checkpoint,
 )
+from actors.small_images.batches import batches_of, varied_batches
 from actors.small_images.evaluation import chosen_device, classified_rightly, on_device
 from actors.small_images.settings import Settings
 from models.small_images.network import WholeImageNetwork

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from actors.small_images.checkpoint import Epoch
+from actors.checkpoint import Epoch
 from actors.small_images.experiment import Outcome
 from actors.small_images.settings import Settings
 from models.counts import multiplications_of

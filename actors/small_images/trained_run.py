@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.small_images.checkpoint import Epoch, load_checkpoint
+from actors.checkpoint import Epoch, load_checkpoint
 from actors.small_images.evaluation import on_device
 from actors.small_images.settings import Settings, read_settings
 from models.small_images.network import WholeImageNetwork

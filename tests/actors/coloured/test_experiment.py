@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from actors.checkpoint import Epoch
 from actors.coloured.batch import batch_of
-from actors.coloured.experiment import Experiment, ToyEpoch
-from actors.coloured.result import ToyResult, result_of, scale_bin
+from actors.coloured.experiment import Experiment, ToyOutcome
+from actors.coloured.result import result_of, scale_bin
 from actors.coloured.schedule import Schedule
 from pipeline.benchmarks.coloured.backgrounds import Backgrounds
 from pipeline.benchmarks.coloured.dataset import ColouredData, ColouredPlan, make_data
@@ -31,10 +32,10 @@ def data() -> ColouredData:
     return make_data(plan, all_of(read_digits("digits")), Backgrounds(LAW, []))
 
 
-def run(data: ColouredData, out: Path, epochs: int) -> tuple[ToyResult, list[ToyEpoch]]:
+def run(data: ColouredData, out: Path, epochs: int) -> tuple[ToyOutcome, list[Epoch]]:
     """An experiment of so many epochs, begun or gone on with."""
     out.mkdir(exist_ok=True)
-    told: list[ToyEpoch] = []
+    told: list[Epoch] = []
     experiment = Experiment(
         data=data,
         law=LAW,
@@ -55,11 +56,14 @@ class TestExperiment:
         run(data, tmp_path / "parts", 2)
         resumed, last = run(data, tmp_path / "parts", 3)
 
-        assert resumed == whole
+        tested = whole.tested
+        best = max(one.accuracy for one in at_once)
+        assert resumed.tested == tested
         assert [(one.epoch, one.loss) for one in last] == [(3, at_once[2].loss)]
-        assert whole.num_pairs == 20
-        assert sum(whole.pairs_by_scale) == 20
-        assert 0 < (whole.on_ink or 0) < (whole.in_box or 0) < 1
+        assert [one.accuracy for one in whole.epochs].index(best) == whole.best_epoch - 1
+        assert tested.num_pairs == 20
+        assert sum(tested.pairs_by_scale) == 20
+        assert 0 < (tested.on_ink or 0) < (tested.in_box or 0) < 1
 
     @pytest.mark.parametrize(
         ("change", "named"),

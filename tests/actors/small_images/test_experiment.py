@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from actors.checkpoint import Epoch
 from actors.saved_state import NAME
 from actors.small_images.batches import mirrored, shifted, varied_batches
-from actors.small_images.checkpoint import Epoch
 from actors.small_images.evaluation import classified_rightly
 from actors.small_images.experiment import Experiment
 from actors.small_images.result import result_of

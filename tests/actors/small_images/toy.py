@@ -10,7 +10,7 @@ import pytest
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actors.small_images.checkpoint import Epoch
+from actors.checkpoint import Epoch
 from actors.small_images.experiment import Experiment, Outcome
 from actors.small_images.schedule import SCHEDULES
 from actors.small_images.settings import Settings, claim

@@ -1,4 +1,4 @@
-"""A training of small images after an epoch, whole on disk or not there."""
+"""A training after an epoch, whole on disk or not there; of networks that are chosen by their best epoch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Epoch:
     epoch: int
     """From 1."""
     loss: float
-    """Mean over the training images that it took, varied as they were."""
+    """Mean over the training items that it took, varied as they were."""
     accuracy: float
-    """Of the validation images."""
+    """Of the validation split."""
     seconds: float
     """Wall time, validation included."""
 

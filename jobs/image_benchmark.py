@@ -62,6 +62,13 @@ class MergeName(StrEnum):
     mean = "mean"
 
 
+class PrecisionName(StrEnum):
+    """What a training step computes in."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 def image_benchmark(
     data: Annotated[
         Path, typer.Argument(help="CIFAR-10, binary or Python; or pictures in folders or a tar.")
@@ -74,6 +81,9 @@ def image_benchmark(
     learning_rate: Annotated[
         float | None, typer.Option(help="For the paper's batch size; the paper's when not given.")
     ] = None,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="bfloat16 is faster where the machine has it.")
+    ] = PrecisionName.float32,
     train_images: Annotated[int | None, typer.Option(help="All when not given.")] = None,
     validation_images: Annotated[int | None, typer.Option(help="A tenth when not given.")] = None,
     test_images: Annotated[
@@ -113,6 +123,7 @@ def image_benchmark(
                 epochs=epochs,
                 batch_size=batch_size,
                 learning_rate=learning_rate,
+                precision=precision.value,
             ),
             seed=seed,
             sizes=SplitSizes(train=train_images, validation=validation_images, test=test_images),

@@ -9,13 +9,8 @@ from pathlib import Path
 
 import torch
 
-from actors.checkpoint import (
-    Checkpoint,
-    Epoch,
-    best_of,
-    load_checkpoint,
-    save_checkpoint,
-)
+from actors.checkpoint import Checkpoint, Epoch, best_of, load_checkpoint, save_checkpoint
+from actors.precision import use
 from actors.small_images.batches import batches_of, varied_batches
 from actors.small_images.evaluation import chosen_device, classified_rightly, on_device
 from actors.small_images.settings import Settings
@@ -158,7 +153,8 @@ class Experiment:
             step = (number - 1) * steps_per_epoch + index
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate_at(step, steps_per_epoch)
-            loss = network.loss(batch.images, batch.labels)
+            with use(schedule.precision, batch.images.device):
+                loss = network.loss(batch.images, batch.labels)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()

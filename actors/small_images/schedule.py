@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from actors.model_directory import Precision
 from models.small_images.catalogue import ScheduleName
 from pipeline.errors import UsageError
 
@@ -52,6 +53,8 @@ class Schedule:
     """Factor of each fall."""
     crop: Literal["none", "zeros", "reflected"] = "none"
     """What 4 px around an image hold before 32 px are cut out again; half of each batch is also mirrored."""
+    precision: Precision = "float32"
+    """What a training step computes in; weights, and every test, stay float32."""
 
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """Learning rate of a step, counted from 0 over all epochs."""
@@ -90,6 +93,8 @@ class Schedule:
                 f"scaled from {self.learning_rate:g} for batches of {self.batch_size} instead of "
                 f"{self.paper_batch_size}"
             )
+        if self.precision != "float32":
+            parts.append(f"computed in {self.precision}")
         return ", ".join(parts)
 
 
@@ -150,6 +155,7 @@ def schedule_of(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    precision: Precision = "float32",
 ) -> Schedule:
     """A paper's schedule, with some of it changed; a learning rate belongs to the paper's batch size.
 
@@ -162,6 +168,7 @@ def schedule_of(
         epochs=schedule.epochs if epochs is None else epochs,
         batch_size=schedule.batch_size if batch_size is None else batch_size,
         learning_rate=schedule.learning_rate if learning_rate is None else learning_rate,
+        precision=precision,
     )
     if changed.epochs < 1 or changed.batch_size < 2 or changed.learning_rate <= 0:
         raise UsageError(

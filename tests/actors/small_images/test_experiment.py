@@ -77,6 +77,24 @@ class TestExperiment:
 
         assert told[0].loss != trained_run.epochs[0].loss
 
+    def test_half_the_mantissa_learns_as_well(
+        self, trained_run: TrainedRun, tmp_path: Path
+    ) -> None:
+        """In bfloat16 the losses are others, but near; weights are float32, and so is what is tested."""
+        schedule = replace(trained_run.settings.schedule, precision="bfloat16")
+        settings = replace(trained_run.settings, schedule=schedule)
+        claim(tmp_path, settings)
+        outcome = Experiment(settings=settings, splits=toy.splits(), out=tmp_path).run(
+            lambda _: None
+        )
+        found, wanted = outcome.epochs[0].loss, trained_run.epochs[0].loss
+
+        assert found != wanted
+        assert found == pytest.approx(wanted, rel=0.1)
+        assert outcome.epochs[-1].loss < outcome.epochs[0].loss
+        for name, value in read_run(tmp_path).network.state_dict().items():
+            assert value.dtype == trained_run.network.state_dict()[name].dtype, name
+
     def test_the_best_epoch_is_tested(self, trained_run: TrainedRun, tmp_path: Path) -> None:
         """Its weights are kept, the first of equals, and its number is in the result."""
         outcome = toy.run(tmp_path, lambda _: None)

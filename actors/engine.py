@@ -12,36 +12,18 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
-from functools import partial
 from typing import Self, TypeAlias
 
 from actors.engine_config import EngineConfig
-from actors.image_job import ImageJob, Subject, opened, timed_out
-from actors.image_tasks import (
-    Admission,
-    Broke,
-    Concluded,
-    Event,
-    Forgone,
-    ImageTasks,
-    NotRead,
-    Opened,
-    Pixels,
-    Read,
-    Recall,
-    Sink,
-    Suspected,
-    Written,
-)
-from actors.jobs_under_way import JobsUnderWay
+from actors.image_job import ImageJob
+from actors.image_tasks import Admission, Event, ImageTasks, Pixels, Recall, Sink
+from actors.images_in_flight import ImagesInFlight
 from actors.model_lanes import Activity, ModelBroke, ModelLanes, Seen
 from actors.read_pools import WATCH_INTERVAL_S, ReadPools
 from pipeline.image_record import ImageRecord
 from pipeline.images.tile_cache import TileCache
-from pipeline.records.result import ImageResult, failed
+from pipeline.records.result import ImageResult
 from pipeline.walk.allowance import ENDLESS, Allowance
-from pipeline.walk.glimpse import Glimpse
-from pipeline.walk.image_walk import ImageWalk
 from pipeline.walk.scheduler import Scheduler
 from pipeline.walk.walk import LookModel
 from pipeline.walk.walk_plan import WalkPlan
@@ -67,7 +49,7 @@ class Engine:
         self._model, self._config = model, config
         self._events: queue.SimpleQueue[_Any] = queue.SimpleQueue()
         self._readers = ReadPools(config)
-        self._tasks = ImageTasks(
+        tasks = ImageTasks(
             plan=plan,
             model=model,
             cache=TileCache(config.cache_bytes),
@@ -78,7 +60,7 @@ class Engine:
         )
         self._scheduler: Scheduler[Pixels] = Scheduler(config.limits(model))
         self._lanes = ModelLanes(model, self._events.put)
-        self._jobs = JobsUnderWay()
+        self._images = ImagesInFlight(self._scheduler, tasks, self._readers, config.read_timeout_s)
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="foveate-engine", daemon=True)
         self._thread.start()
@@ -124,33 +106,13 @@ class Engine:
 
     def _run(self) -> None:
         try:
-            while self._jobs or not self._is_closing:
-                self._start_tasks()
+            while self._images or not self._is_closing:
+                self._images.start_tasks()
                 self._start_batches()
                 self._take_events()
-                self._watch_reads()
+                self._images.watch_reads()
         except Exception as error:  # noqa: BLE001  # whoever waits for a result must hear of it
             self._refuse_all(error)
-
-    def _start_tasks(self) -> None:
-        for image in self._scheduler.images_to_open():
-            job = self._jobs[image]
-            job.started_s = time.perf_counter()
-            work = partial(self._tasks.open, image, job, self._scheduler.is_alone(image))
-            self._readers.submit(work, Subject(image), job)
-        for image, glimpse in self._scheduler.looks_to_read():
-            self._start_read(image, glimpse)
-        for image in self._scheduler.take_finished():
-            job = self._jobs[image]
-            walk = opened(job)
-            work = partial(self._tasks.conclude, image, walk, job.started_s)
-            self._readers.submit(work, Subject(image), job, num_looks=len(walk.traversal.looks))
-
-    def _start_read(self, image: int, glimpse: Glimpse) -> None:
-        self._jobs.read_begins(image, glimpse)
-        job = self._jobs[image]
-        work = partial(self._tasks.read, image, opened(job), glimpse)
-        self._readers.submit(work, Subject(image, glimpse), job)
 
     def _start_batches(self) -> None:
         """Give the model what is ready: full batches, or what there is when no more comes soon."""
@@ -159,7 +121,7 @@ class Engine:
             left = deadline - time.monotonic()
             may_fill_up = self._scheduler.is_reading or self._lanes.is_busy
             if not self._is_full and may_fill_up and left > 0 and self._take_event(left):
-                self._start_tasks()
+                self._images.start_tasks()
                 continue
             self._lanes.start(self._scheduler.next_batch())
 
@@ -186,7 +148,7 @@ class Engine:
     def _handle(self, event: _Any) -> None:
         match event:
             case ImageJob():
-                self._scheduler.add(self._jobs.add(event))
+                self._images.add(event)
             case None:
                 self._is_closing = True
             case ModelBroke(error):
@@ -194,101 +156,17 @@ class Engine:
             case Seen():
                 self._seen(event)
             case _:
-                self._hear(event)
+                self._images.hear(event)
 
     def _seen(self, event: Seen) -> None:
         self._lanes.came_back()
         for look, observation in zip(event.batch, event.observations, strict=True):
             self._scheduler.observed(look, observation)
 
-    def _hear(self, event: Event) -> None:
-        """What a reader's thread has to tell."""
-        match event:
-            case Opened(image, walk):
-                self._opened(image, walk)
-            case Suspected(image):
-                if self._jobs.unconcluded(image):  # else given up meanwhile
-                    self._scheduler.must_run_alone(image)
-            case Read() | NotRead() | Forgone():
-                self._came_back(event)
-            case Broke(image, error):
-                self._drop(image, error)
-            case Concluded(image, result):
-                self._conclude(image, result)
-            case Written():
-                self._written(event)
-
-    def _came_back(self, event: Read | NotRead | Forgone) -> None:
-        if not self._jobs.read_ends(event.image, event.glimpse):
-            return
-        if isinstance(event, Read):
-            self._scheduler.was_read(event.image, event.glimpse, event.pixels)
-        elif isinstance(event, Forgone):
-            self._scheduler.was_forgone(event.image, event.glimpse)
-        else:
-            self._scheduler.was_not_read(event.image, event.glimpse, event.error)
-
-    def _opened(self, image: int, walk: ImageWalk) -> None:
-        job = self._jobs.unconcluded(image)
-        if job is None:  # given up meanwhile
-            walk.close()
-            return
-        job.walk = walk
-        self._scheduler.opened(image, walk.traversal)
-
-    def _drop(self, image: int, error: Exception) -> None:
-        """An image cannot go on: its row says why."""
-        job = self._jobs.unconcluded(image)
-        if job is None:
-            return
-        for _ in range(self._jobs.give_up_reads(image)):
-            self._scheduler.was_given_up()
-        self._scheduler.dropped(image)
-        read = None
-        if job.walk is not None:
-            read = job.walk.tiles.cost
-            job.walk.close()
-        seconds = time.perf_counter() - job.started_s
-        self._conclude(image, failed(job.record, error, seconds, read))
-
-    def _conclude(self, image: int, result: ImageResult) -> None:
-        job = self._jobs.unconcluded(image)
-        if job is not None:
-            job.is_concluded = True
-            work = partial(self._tasks.write, image, result)
-            self._readers.submit(work, Subject(image), job, num_looks=len(result.glimpses))
-
-    def _written(self, event: Written) -> None:
-        job = self._jobs.remove(event.image)
-        if job is None:
-            return
-        self._scheduler.written(event.image)
-        if event.error is None:
-            job.promise.set_result(event.result)
-        else:
-            job.promise.set_exception(event.error)
-
-    def _watch_reads(self) -> None:
-        for subject in self._readers.overdue():
-            if subject.image in self._jobs:
-                self._give_up(subject, self._jobs[subject.image])
-
-    def _give_up(self, subject: Subject, job: ImageJob) -> None:
-        error = timed_out(job, self._config.read_timeout_s)
-        if job.is_concluded:  # its result cannot be written
-            self._written(Written(subject.image, failed(job.record, error, 0.0), error))
-        elif subject.glimpse is None or job.walk is None:
-            self._drop(subject.image, error)
-        else:
-            job.walk.tiles.abandon(error)
-            if self._jobs.read_ends(subject.image, subject.glimpse):
-                self._scheduler.was_not_read(subject.image, subject.glimpse, str(error))
-
     def _refuse_all(self, error: Exception) -> None:
         """The model broke: everything submitted fails, now and until the engine is closed."""
         while True:
-            for job in self._jobs.remove_all():
-                job.promise.set_exception(error)
+            self._images.refuse_all(error)
             if self._is_closing:
                 return
             event = self._events.get()

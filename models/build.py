@@ -8,20 +8,20 @@ import torch
 from torch import nn
 
 from models import bagnet, small
-from models.aggregation import Aggregation
-from models.architecture import Architecture, architecture_named
-from models.attention_rnn.location import BLOCK_GAMMA, RecurrentLocation
-from models.cell_scores import IndependentCells, TemperatureSoftmax, UnitSoftmax
+from models.architecture import architecture_named
 from models.depth_location import DepthLocation
 from models.errors import ModelError
 from models.initialisation import Scheme, initialise
-from models.level_choice import LevelChoice
-from models.likeness import LikenessLocation
 from models.location import ContextLocation
 from models.network_config import NetworkConfig
-from models.pooling import pooling_of
+from models.parts import (
+    aggregation_of,
+    cell_scores_of,
+    level_choice_of,
+    location_of,
+    root_scorer_of,
+)
 from models.positional_encoding import AddedEncoding, ConcatenatedEncoding
-from models.root_scorer import RootScorer
 from models.tnet import TNet
 
 PAPER = NetworkConfig()
@@ -79,8 +79,8 @@ def assemble(
     }
     with torch.random.fork_rng(devices=[]):  # torch's constructors draw weights of their own
         model = builders[name](num_classes, num_bands, network)
-        model.root_scorer = _root_scorer(network, num_bands)
-        model.level_choice = _level_choice(network, architecture_named(name))
+        model.root_scorer = root_scorer_of(network, num_bands)
+        model.level_choice = level_choice_of(network, architecture_named(name))
         model.mean.fill_(network.input_mean)
         if network.is_of_example:
             model.positional_encoding = None  # the example is sought everywhere
@@ -90,7 +90,7 @@ def assemble(
 def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=bagnet.BagNetFeatures(num_bands=num_bands, grid=5, dropout=0.5),
-        location=_location(
+        location=location_of(
             network,
             bagnet.CELL_CHANNELS,
             lambda: ContextLocation(
@@ -99,9 +99,9 @@ def _tnet_imagenet(num_classes: int, num_bands: int, network: NetworkConfig) -> 
                 hidden_channels=512,
             ),
         ),
-        cell_scores=_cell_scores(network),
+        cell_scores=cell_scores_of(network),
         positional_encoding=ConcatenatedEncoding(num_features=bagnet.NUM_FEATURES),
-        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0, grid=5),
+        aggregation=aggregation_of(network, bagnet.NUM_FEATURES, num_classes, dropout=0, grid=5),
     )
 
 
@@ -111,7 +111,7 @@ def _bagnet77(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
         location=None,
         cell_scores=nn.Identity(),
         positional_encoding=None,
-        aggregation=_aggregation(network, bagnet.NUM_FEATURES, num_classes, dropout=0),
+        aggregation=aggregation_of(network, bagnet.NUM_FEATURES, num_classes, dropout=0),
     )
 
 
@@ -122,16 +122,16 @@ def _tnet_fmow(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet
         feature_extraction=efficientnet.EfficientNetFeatures(
             num_bands=num_bands, grid=3, drop_connect=0.3
         ),
-        location=_location(
+        location=location_of(
             network,
             efficientnet.CELL_CHANNELS,
             lambda: squeeze_location.SqueezeLocation(cell_channels=efficientnet.CELL_CHANNELS),
         ),
-        cell_scores=_cell_scores(network),
+        cell_scores=cell_scores_of(network),
         positional_encoding=AddedEncoding(
             num_features=efficientnet.NUM_FEATURES, num_channels=efficientnet.NUM_FEATURES // 4
         ),
-        aggregation=_aggregation(
+        aggregation=aggregation_of(
             network, efficientnet.NUM_FEATURES, num_classes, dropout=0.5, grid=3
         ),
     )
@@ -147,23 +147,23 @@ def _efficientnet_b0(num_classes: int, num_bands: int, network: NetworkConfig) -
         location=None,
         cell_scores=nn.Identity(),
         positional_encoding=None,
-        aggregation=_aggregation(network, efficientnet.NUM_FEATURES, num_classes, dropout=0.75),
+        aggregation=aggregation_of(network, efficientnet.NUM_FEATURES, num_classes, dropout=0.75),
     )
 
 
 def _tnet_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet:
     return TNet(
         feature_extraction=small.SmallFeatures(num_bands=num_bands, num_depths=network.num_depths),
-        location=_location(
+        location=location_of(
             network,
             small.CELL_CHANNELS,
             lambda: DepthLocation(
                 cell_channels=small.CELL_CHANNELS, hidden_channels=64, num_depths=network.num_depths
             ),
         ),
-        cell_scores=_cell_scores(network),
+        cell_scores=cell_scores_of(network),
         positional_encoding=None,  # where a small thing lies does not say what it is
-        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1, grid=7),
+        aggregation=aggregation_of(network, small.NUM_FEATURES, num_classes, dropout=0.1, grid=7),
     )
 
 
@@ -173,55 +173,5 @@ def _cnn_small(num_classes: int, num_bands: int, network: NetworkConfig) -> TNet
         location=None,
         cell_scores=nn.Identity(),
         positional_encoding=None,
-        aggregation=_aggregation(network, small.NUM_FEATURES, num_classes, dropout=0.1),
-    )
-
-
-def _location(
-    network: NetworkConfig, cell_channels: int, own: Callable[[], nn.Module]
-) -> nn.Module:
-    if network.location == "own":
-        return own()
-    if network.location == "likeness":
-        return LikenessLocation(cell_channels)
-    gamma = BLOCK_GAMMA if network.location == "block_attention_rnn" else 1
-    return RecurrentLocation(
-        cell_channels=cell_channels, num_depths=network.num_depths, gamma=gamma
-    )
-
-
-def _root_scorer(network: NetworkConfig, num_bands: int) -> nn.Module | None:
-    if network.root_scorer == "none":
-        return None
-    gamma = BLOCK_GAMMA if network.root_scorer == "block_attention_rnn" else 1
-    return RootScorer(num_bands=num_bands, gamma=gamma)
-
-
-def _level_choice(network: NetworkConfig, architecture: Architecture) -> LevelChoice | None:
-    if network.levels == 1:
-        return None
-    if not architecture.grid:
-        raise ModelError(f"network.levels is {network.levels}; {architecture.name} looks only once")
-    return LevelChoice(
-        architecture.num_features, num_levels=network.levels, num_depths=network.num_depths
-    )
-
-
-def _cell_scores(network: NetworkConfig) -> nn.Module:
-    kinds: dict[str, Callable[[], nn.Module]] = {
-        "unit_softmax": UnitSoftmax,
-        "temperature_softmax": TemperatureSoftmax,
-        "independent": IndependentCells,
-    }
-    return kinds[network.cell_scores]()
-
-
-def _aggregation(
-    network: NetworkConfig, num_features: int, num_classes: int, *, dropout: float, grid: int = 0
-) -> Aggregation:
-    rate = dropout if network.dropout is None else network.dropout
-    linear = nn.Linear(num_features, num_classes)
-    classification = nn.Sequential(nn.Dropout(rate), linear) if rate else linear
-    return pooling_of(
-        network, classification, num_features=num_features, num_classes=num_classes, grid=grid
+        aggregation=aggregation_of(network, small.NUM_FEATURES, num_classes, dropout=0.1),
     )

@@ -24,7 +24,7 @@ from pipeline.evidence.layer import ImageExplanation, Layer
 from pipeline.evidence.methods import Method
 from pipeline.evidence.retrace import RetracedLook, retrace
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 from pipeline.walk.glimpse import Observation, Position
 
 NUM_TELLING = 4

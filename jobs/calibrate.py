@@ -20,7 +20,8 @@ from jobs.workers import WorkersAsked
 from pipeline.errors import UsageError
 from pipeline.image_list import read_images
 from pipeline.manifest import Manifest
-from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import open_run
 from pipeline.records.run import write_text
 from pipeline.records.store.disk_store import DiskStore
 from pipeline.records.store.opening import directory_at

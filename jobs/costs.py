@@ -18,7 +18,8 @@ from pipeline.costs.pricing import Price
 from pipeline.errors import UsageError
 from pipeline.exports.ground import has_pyproj
 from pipeline.exports.orders import orders_geojson
-from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import FinishedRun, open_run
 from pipeline.records.run import write_text
 from pipeline.records.side_table import replace_table
 from pipeline.records.store.opening import directory_at

@@ -15,7 +15,8 @@ from jobs.console import err, out, run_alone, told_plainly
 from pipeline.errors import UsageError
 from pipeline.exports.forms import geojson, looks_csv, qupath, write_geoparquet
 from pipeline.exports.ground import on_maps
-from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import open_run
 from pipeline.records.run import write_text
 from pipeline.records.store.opening import directory_at
 

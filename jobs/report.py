@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pipeline.evidence.explained import ExplanationPlan
     from pipeline.evidence.layer import ImageExplanation
     from pipeline.images.window import WindowReader
-    from pipeline.records.finished_run import FinishedImage, FinishedRun
+    from pipeline.records.finished_image import FinishedImage
+    from pipeline.records.finished_run import FinishedRun
 
 
 def report(

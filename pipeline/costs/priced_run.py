@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.costs.models import CostModel
 from pipeline.costs.pricing import FullScan, Price, Usage, price
 from pipeline.images.region import Region
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 _KM = {"m": 1e-3, "um": 1e-9}
 

@@ -10,7 +10,8 @@ from pipeline.evidence.image_detail import detail_of
 from pipeline.evidence.methods import Method
 from pipeline.evidence.palette import legend
 from pipeline.evidence.pictures import Pictures
-from pipeline.records.finished_run import FinishedImage, FinishedRun
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import FinishedRun
 
 IMAGE_COLUMNS = (
     "sample_id",

@@ -13,7 +13,7 @@ from pipeline.evidence.methods import METHODS, Method
 from pipeline.evidence.palette import drawn
 from pipeline.images.region import Region
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 AskModel: TypeAlias = Callable[[FinishedImage, WindowReader], ImageExplanation]
 """Whoever holds the run's model: an image, and its windows as the walk reads them, to what the model can explain."""

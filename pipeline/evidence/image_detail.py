@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.evidence.explained import Explained
 from pipeline.evidence.pictures import Pictures
 from pipeline.records.coverage import Coverage
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 MAX_LOOKS = 400
 """Looks of an image that the page knows of: the first ones."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.evidence.methods import METHODS, Method
 from pipeline.images.region import Region
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,7 +21,7 @@ from pipeline.images.region import Region
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 OVERVIEW_PX = 448
 """Longer side of the overview."""

@@ -20,7 +20,8 @@ from pipeline.evidence.contents import contents, most_telling
 from pipeline.evidence.explained import ExplanationPlan
 from pipeline.evidence.pictures import Pictures, take_pictures
 from pipeline.images.input_spec import InputSpec
-from pipeline.records.finished_run import FinishedImage, FinishedRun
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import FinishedRun
 from pipeline.records.run import write_text
 
 MAX_PICTURE_BYTES = 20 * 10**6

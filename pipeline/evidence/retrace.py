@@ -18,7 +18,7 @@ from pipeline.errors import ImageChangedError
 from pipeline.images.pyramid import PixelSize
 from pipeline.images.region import Region
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage, FinishedLook
+from pipeline.records.finished_image import FinishedImage, FinishedLook
 from pipeline.walk.candidate_rule import CandidateRule
 from pipeline.walk.geometry import Geometry
 from pipeline.walk.glimpse import Glimpse, Observation, Position

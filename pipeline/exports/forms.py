@@ -18,7 +18,7 @@ from pipeline.exports.ground import (
     map_ring,
     pixel_ring,
 )
-from pipeline.records.finished_run import FinishedImage, FinishedLook
+from pipeline.records.finished_image import FinishedImage, FinishedLook
 from pipeline.records.store.disk_store import write_atomically
 
 OKABE_ITO = (

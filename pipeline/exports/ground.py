@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from pipeline.errors import UsageError
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 Ring: TypeAlias = list[tuple[float, float]]
 """Corners (x, y), the first again at the end, counter-clockwise on the ground."""

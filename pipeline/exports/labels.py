@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 MAX_SIDE_PX = 2048
 """The label has one level, shrunk until its longer side is no longer than this."""

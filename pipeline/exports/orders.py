@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.costs.orders import Order
 from pipeline.costs.pricing import Price
 from pipeline.exports.ground import degrees_geometry, pixel_ring
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 
 _UM_PER_KM = 1e9
 _KM = {"m": 1e-3, "um": 1e-9}

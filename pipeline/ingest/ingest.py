@@ -22,7 +22,8 @@ from pipeline.ingest.codec import ChunkCodec, chunk_codec
 from pipeline.ingest.lossiness import is_stored_lossy
 from pipeline.ingest.metadata import group_attributes
 from pipeline.ingest.origin import origin_of, read_origin, refuse_other
-from pipeline.ingest.plan import BlockKey, IngestPlan, plan_ingest
+from pipeline.ingest.plan import BlockKey, IngestPlan
+from pipeline.ingest.planning import plan_ingest
 from pipeline.ingest.publication import Publication
 from pipeline.ingest.settings import IngestSettings, refuse_loss
 from pipeline.ingest.source_blocks import Pixels, SourceBlocks

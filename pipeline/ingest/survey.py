@@ -11,7 +11,8 @@ from pipeline.ingest.codec import chunk_codec
 from pipeline.ingest.estimate import estimate
 from pipeline.ingest.ingest import IngestTask, attributes_of, is_done
 from pipeline.ingest.lossiness import is_stored_lossy
-from pipeline.ingest.plan import IngestPlan, plan_ingest
+from pipeline.ingest.plan import IngestPlan
+from pipeline.ingest.planning import plan_ingest
 from pipeline.ingest.settings import IngestSettings, can_be_jpeg, refuse_loss
 
 

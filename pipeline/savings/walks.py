@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records.finished_run import FinishedImage
+from pipeline.records.finished_image import FinishedImage
 from pipeline.savings.stop_calibration import KnownWalk
 
 

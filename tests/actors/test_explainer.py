@@ -27,7 +27,8 @@ from pipeline.images.opening import open_source
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage, FinishedRun, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import FinishedRun, open_run
 from pipeline.walk.config import WalkConfig
 from tests.image_files import halves, slide, write_pyramid_tiff
 from tests.servers.logging_server import LoggingServer

@@ -23,7 +23,8 @@ from pipeline.evidence.methods import METHODS, parse_methods
 from pipeline.evidence.palette import colours
 from pipeline.evidence.report import write_report
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import open_run
 from tests.pipeline.evidence.runs import NUM_LOOKS, write_run
 from tests.pipeline.evidence.test_report import CHROMIUM, needs_browser
 

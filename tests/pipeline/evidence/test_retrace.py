@@ -18,7 +18,8 @@ from pipeline.images.pyramid import PixelSize
 from pipeline.images.tile_cache import TileCache
 from pipeline.images.tile_reader import TileReader
 from pipeline.images.window import WindowReader
-from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import open_run
 from pipeline.walk.config import WalkConfig
 from pipeline.walk.glimpse import Glimpse
 from pipeline.walk.walk_plan import WalkPlan

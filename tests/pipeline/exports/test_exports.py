@@ -26,7 +26,7 @@ from pipeline.exports.ground import on_maps
 from pipeline.exports.labels import depth_map, write_label
 from pipeline.exports.orders import orders_geojson
 from pipeline.images.region import Region
-from pipeline.records.finished_run import FinishedImage, FinishedLook
+from pipeline.records.finished_image import FinishedImage, FinishedLook
 
 REGIONS = (Region(0, 0, 4000, 6000), Region(1000, 500, 1000, 1500), Region(3500, 5700, 700, 400))
 

@@ -14,7 +14,7 @@ from pipeline.images.opening import open_source
 from pipeline.ingest.codec import chunk_codec
 from pipeline.ingest.estimate import estimate
 from pipeline.ingest.ingest import IngestTask, ingest
-from pipeline.ingest.plan import plan_ingest
+from pipeline.ingest.planning import plan_ingest
 from pipeline.ingest.settings import IngestSettings
 from tests.conftest import picture
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UnsupportedImageError
 from pipeline.images.pyramid import Level, Pyramid
-from pipeline.ingest.plan import CHUNK_PX, MAX_SHARD_BYTES, BlockKey, IngestPlan, plan_ingest
+from pipeline.ingest.plan import CHUNK_PX, BlockKey, IngestPlan
+from pipeline.ingest.planning import MAX_SHARD_BYTES, plan_ingest
 from pipeline.ingest.steps import Step, batches, remaining_steps
 
 

@@ -11,7 +11,8 @@ import pytest
 from pipeline.image_record import ImageRecord
 from pipeline.images.input_spec import InputSpec
 from pipeline.images.pyramid import PixelSize
-from pipeline.records.finished_run import FinishedImage, open_run
+from pipeline.records.finished_image import FinishedImage
+from pipeline.records.finished_run import open_run
 from pipeline.savings.stop_calibration import first_stop
 from pipeline.savings.walks import known_walk
 from pipeline.walk.config import WalkConfig

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from jobs.console import err, out, run_alone, told_plainly
 
 if TYPE_CHECKING:
     from actors.checkpoint import Epoch
+    from actors.coloured.experiment import Experiment, ToyOutcome
 
 
 class Kind(StrEnum):
@@ -40,6 +41,7 @@ def attention_benchmark(
     patience: Annotated[int, typer.Option(help="Epochs without a better one.", min=1)] = 50,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.", min=0)] = 0,
     batch_size: Annotated[int, typer.Option(help="Pairs per step.", min=2)] = 200,
+    learning_rate: Annotated[float, typer.Option(help="Of RMSProp, at the start.")] = 0.003,
     decay_from: Annotated[int, typer.Option(help="First epoch with a smaller rate.", min=2)] = 31,
     decay_every: Annotated[int, typer.Option(help="Epochs between smaller rates.", min=1)] = 12,
 ) -> None:
@@ -62,6 +64,7 @@ def attention_benchmark(
                 epochs=epochs,
                 patience=patience,
                 batch_size=batch_size,
+                learning_rate=learning_rate,
                 decay_from=decay_from,
                 decay_every=decay_every,
             ),
@@ -69,20 +72,23 @@ def attention_benchmark(
             out=out_dir,
         )
         outcome = experiment.run(_tell)
-        facts = {
-            "attention": attention.value,
-            **asdict(law),
-            "seed": seed,
-            "batch_size": batch_size,
-            "parameters": outcome.parameters,
-            "epochs": len(outcome.epochs),
-            "best_epoch": outcome.best_epoch,
-            "seconds_per_epoch": fmean(one.seconds for one in outcome.epochs),
-            **asdict(outcome.tested),
-        }
-        text = json.dumps(facts, indent=2)
+        text = json.dumps(_facts(experiment, outcome), indent=2)
         (out_dir / "result.json").write_text(text + "\n", encoding="utf-8")
         out.print(text)
+
+
+def _facts(experiment: Experiment, outcome: ToyOutcome) -> dict[str, Any]:
+    return {
+        "attention": experiment.kind,
+        **asdict(experiment.law),
+        "seed": experiment.seed,
+        "schedule": asdict(experiment.schedule),
+        "parameters": outcome.parameters,
+        "epochs": len(outcome.epochs),
+        "best_epoch": outcome.best_epoch,
+        "seconds_per_epoch": fmean(one.seconds for one in outcome.epochs),
+        **asdict(outcome.tested),
+    }
 
 
 def _tell(epoch: Epoch) -> None:

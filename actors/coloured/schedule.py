@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.checkpoint import Epoch, best_of
+from pipeline.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,10 @@ class Schedule:
     """Epochs between."""
     max_norm: float = 5.0
     """Gradients are clipped to this total norm."""
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise UsageError(f"--learning-rate {self.learning_rate}: above 0")
 
     def rate_of(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 1."""

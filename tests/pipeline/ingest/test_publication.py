@@ -12,7 +12,7 @@ import tifffile
 import zarr
 
 from pipeline.errors import CorruptImageError, TileReadError, UsageError
-from pipeline.ingest import plan
+from pipeline.ingest import planning
 from pipeline.ingest.ingest import Ingested, ingest
 from pipeline.ingest.publication import Publication
 from pipeline.ingest.settings import IngestSettings
@@ -92,8 +92,8 @@ class TestPublication:
         """Whenever it stops, nothing bears the final name; the next call reuses what was finished."""
         path = write(tmp_path / "a.tif", picture(1300, 1900), photometric="rgb", compression="jpeg")
         settings = IngestSettings(codec=codec)
-        monkeypatch.setattr(plan, "MAX_BLOCK_PX", 512)
-        monkeypatch.setattr(plan, "MAX_SHARD_BLOCKS", 1)
+        monkeypatch.setattr(planning, "MAX_BLOCK_PX", 512)
+        monkeypatch.setattr(planning, "MAX_SHARD_BLOCKS", 1)
         whole = ingest(task(path, settings=settings, final=tmp_path / "whole.ome.zarr"))
         with monkeypatch.context() as patched:
             _stop_after(num_shards, patched)

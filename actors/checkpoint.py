@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from actors.saved_state import load_state, save_state
 
@@ -38,6 +39,19 @@ class Checkpoint:
     """Its state."""
     best: Mapping[str, Tensor]
     """The network's state after the epoch with the best validation accuracy, the first of equals."""
+
+
+def checkpoint_after(
+    epoch: Epoch, last: Checkpoint | None, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> Checkpoint:
+    """What follows `last` when an epoch is over; the weights are kept apart if it is the best so far."""
+    epochs = (epoch,) if last is None else (*last.epochs, epoch)
+    state = network.state_dict()
+    if last is None or best_of(epochs) == epoch:
+        best: Mapping[str, Tensor] = {name: one.cpu().clone() for name, one in state.items()}
+    else:
+        best = last.best
+    return Checkpoint(epochs=epochs, network=state, optimiser=optimiser.state_dict(), best=best)
 
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actors.checkpoint import Checkpoint, Epoch, best_of, load_checkpoint, save_checkpoint
+from actors.checkpoint import (
+    Checkpoint,
+    Epoch,
+    best_of,
+    checkpoint_after,
+    load_checkpoint,
+    save_checkpoint,
+)
 from actors.coloured.batch import ToyBatch, batch_of
 from actors.coloured.result import ToyResult, result_of
 from actors.coloured.schedule import Schedule
@@ -110,20 +117,11 @@ class Experiment:
             network.load_state_dict(dict(last.network))
             optimiser.load_state_dict(dict(last.optimiser))
         while last is None or not self.schedule.is_over(last.epochs):
-            before = () if last is None else last.epochs
-            epochs = (*before, self._one_epoch(network, optimiser, len(before) + 1, device))
-            if last is None or best_of(epochs) == epochs[-1]:
-                best = {name: one.cpu().clone() for name, one in network.state_dict().items()}
-            else:
-                best = dict(last.best)
-            last = Checkpoint(
-                epochs=epochs,
-                network=network.state_dict(),
-                optimiser=optimiser.state_dict(),
-                best=best,
-            )
+            number = 1 if last is None else len(last.epochs) + 1
+            epoch = self._one_epoch(network, optimiser, number, device)
+            last = checkpoint_after(epoch, last, network, optimiser)
             save_checkpoint(self.out, last)
-            tell(epochs[-1])
+            tell(epoch)
         return last
 
     def _one_epoch(

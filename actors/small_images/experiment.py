@@ -9,7 +9,14 @@ from pathlib import Path
 
 import torch
 
-from actors.checkpoint import Checkpoint, Epoch, best_of, load_checkpoint, save_checkpoint
+from actors.checkpoint import (
+    Checkpoint,
+    Epoch,
+    best_of,
+    checkpoint_after,
+    load_checkpoint,
+    save_checkpoint,
+)
 from actors.precision import use
 from actors.small_images.batches import batches_of, varied_batches
 from actors.small_images.evaluation import chosen_device, classified_rightly, on_device
@@ -104,20 +111,11 @@ class Experiment:
     ) -> Checkpoint:
         """The checkpoint of the last epoch."""
         while last is None or len(last.epochs) < self.settings.schedule.epochs:
-            before = () if last is None else last.epochs
-            epochs = (*before, self._one_epoch(network, optimiser, len(before) + 1))
-            if last is None or best_of(epochs) == epochs[-1]:
-                best = {name: one.cpu().clone() for name, one in network.state_dict().items()}
-            else:
-                best = dict(last.best)
-            last = Checkpoint(
-                epochs=epochs,
-                network=network.state_dict(),
-                optimiser=optimiser.state_dict(),
-                best=best,
-            )
+            number = 1 if last is None else len(last.epochs) + 1
+            epoch = self._one_epoch(network, optimiser, number)
+            last = checkpoint_after(epoch, last, network, optimiser)
             save_checkpoint(self.out, last)
-            tell(epochs[-1])
+            tell(epoch)
         return last
 
     def _one_epoch(

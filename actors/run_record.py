@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.records.run import refuse_other_settings, write_text
 from pipeline.records.store.disk_store import DiskStore
+
+_UNSAID: Mapping[str, Any] = {"schedule.precision": "float32"}
+"""Settings that younger versions have, and what held for runs of those that had not."""
 
 
 def take_up(out: Path, kind: str, settings: dict[str, Any]) -> bool:
@@ -29,7 +33,8 @@ def take_up(out: Path, kind: str, settings: dict[str, Any]) -> bool:
     except OSError as error:
         raise UsageError(f"--out {out}: cannot be written to: {error}") from error
     flat = _flat(settings, "")
-    if refuse_other_settings(DiskStore(out), flat):
+    unsaid = {name: value for name, value in _UNSAID.items() if name in flat}
+    if refuse_other_settings(DiskStore(out), flat, unsaid):
         return True
     started = datetime.now(UTC).isoformat(timespec="seconds")
     record = {"kind": kind, "started": started, "settings": flat}

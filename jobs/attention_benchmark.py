@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jobs.console import err, out, run_alone, told_plainly
+from jobs.precision import PrecisionName
 
 if TYPE_CHECKING:
     from actors.checkpoint import Epoch
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     arnn_sampled = "arnn_sampled"
     arnn_independent = "arnn_independent"
     arnn_independent_sampled = "arnn_independent_sampled"
+    arnn_upper = "arnn_upper"
     brnn2 = "brnn2"
     brnn3 = "brnn3"
     none = "none"
@@ -44,6 +46,9 @@ def attention_benchmark(
     learning_rate: Annotated[float, typer.Option(help="Of RMSProp, at the start.")] = 0.003,
     decay_from: Annotated[int, typer.Option(help="First epoch with a smaller rate.", min=2)] = 31,
     decay_every: Annotated[int, typer.Option(help="Epochs between smaller rates.", min=1)] = 12,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="bfloat16 is faster where the machine has it.")
+    ] = PrecisionName.float32,
 ) -> None:
     """Train and test one attention.
 
@@ -67,6 +72,7 @@ def attention_benchmark(
                 learning_rate=learning_rate,
                 decay_from=decay_from,
                 decay_every=decay_every,
+                precision=precision.value,
             ),
             seed=seed,
             out=out_dir,

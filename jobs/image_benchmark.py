@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.console import err, out, run_alone, told_plainly
+from jobs.precision import PrecisionName
 
 if TYPE_CHECKING:
     from actors.checkpoint import Epoch
@@ -60,13 +61,6 @@ class MergeName(StrEnum):
 
     sum = "sum"
     mean = "mean"
-
-
-class PrecisionName(StrEnum):
-    """What a training step computes in."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
 
 
 def image_benchmark(

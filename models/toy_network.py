@@ -27,13 +27,15 @@ ToyKind = Literal[
     "arnn_sampled",
     "arnn_independent",
     "arnn_independent_sampled",
+    "arnn_upper",
     "brnn2",
     "brnn3",
     "none",
 ]
 KINDS: tuple[ToyKind, ...] = get_args(ToyKind)
 """`san`: a mask on the last layer only; `no_context` (-CTX): from each position's own vector; `context` (CTX, which is
-PAN): from 3 x 3 of them; AttentionRNN in its four forms; its block form; `none`: no mask at all."""
+PAN): from 3 x 3 of them; AttentionRNN in its four forms; `arnn_upper`: on all layers but the first, which is what
+the paper's table 3 must mean by NONE; its block form; `none`: no mask at all, so that no question is heard."""
 CHANNELS = 32
 _EPSILON, _MOMENTUM = 0.01, 0.5
 _OPEN = 2.0
@@ -123,7 +125,7 @@ class ToyNetwork(nn.Module):
         self.queries = nn.ModuleDict()
         for layer in range(num_layers):
             is_last = layer == num_layers - 1
-            if kind == "none" or (kind == "san" and not is_last):
+            if not _is_attended(kind, layer, num_layers):
                 continue
             context_px = 1 if is_last or kind in ("san", "no_context") else 3
             self.queries[str(layer)] = nn.Embedding(num_queries, CHANNELS)
@@ -162,6 +164,13 @@ class ToyNetwork(nn.Module):
                 maps = self.norms[layer](maps)
         pooled = self.norms[last](maps.mean(dim=(2, 3), keepdim=True)).flatten(1)  # (B, 32)
         return ToyAnswer(self.classification(self.dropout(pooled)), tuple(masks))
+
+
+def _is_attended(kind: ToyKind, layer: int, num_layers: int) -> bool:
+    """Whether a layer, from 0, has a mask."""
+    if kind == "san":
+        return layer == num_layers - 1
+    return kind != "none" and (kind != "arnn_upper" or layer > 0)
 
 
 def _over_space(values: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from actors.checkpoint import (
 from actors.coloured.batch import ToyBatch, batch_of
 from actors.coloured.result import ToyResult, result_of
 from actors.coloured.schedule import Schedule
+from actors.precision import use
 from actors.run_record import take_up
 from models.toy_network import ToyKind, ToyNetwork, correctness
 from pipeline.benchmarks.coloured.dataset import ColouredData, Pair
@@ -149,8 +150,9 @@ class Experiment:
         total = 0.0
         pairs = self._pairs("train")
         for batch in self._batches([pairs[index] for index in order], device):
-            answer = network(batch.images, batch.queries)
-            loss: Tensor = F.cross_entropy(answer.logits, batch.labels)
+            with use(self.schedule.precision, device):
+                answer = network(batch.images, batch.queries)
+                loss: Tensor = F.cross_entropy(answer.logits, batch.labels)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             nn.utils.clip_grad_norm_(network.parameters(), self.schedule.max_norm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.checkpoint import Epoch, best_of
+from actors.model_directory import Precision
 from pipeline.errors import UsageError
 
 
@@ -28,6 +29,8 @@ class Schedule:
     """Epochs between."""
     max_norm: float = 5.0
     """Gradients are clipped to this total norm."""
+    precision: Precision = "float32"
+    """What a training step computes in; weights, and every test, stay float32."""
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:

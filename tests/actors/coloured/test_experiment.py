@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 
-from actors.checkpoint import Epoch
+from actors.checkpoint import Epoch, load_checkpoint
 from actors.coloured.batch import batch_of
 from actors.coloured.experiment import Experiment, ToyOutcome
 from actors.coloured.result import result_of, scale_bin
 from actors.coloured.schedule import Schedule
+from actors.model_directory import Precision
 from pipeline.benchmarks.coloured.backgrounds import Backgrounds
 from pipeline.benchmarks.coloured.dataset import ColouredData, ColouredPlan, make_data
 from pipeline.benchmarks.coloured.law import ColouredLaw
@@ -90,6 +92,18 @@ class TestExperiment:
         with pytest.raises(ResumeError, match=re.escape(named)):
             replace(begun, **change).run(lambda _: None)
 
+    def test_a_run_of_before_there_was_a_precision_goes_on(
+        self, data: ColouredData, tmp_path: Path
+    ) -> None:
+        """It was float32, and is taken up as that."""
+        run(data, tmp_path, 1)
+        record = json.loads((tmp_path / "run.json").read_text())
+        assert record["settings"].pop("schedule.precision") == "float32"
+        (tmp_path / "run.json").write_text(json.dumps(record))
+        _, told = run(data, tmp_path, 2)
+
+        assert [one.epoch for one in told] == [2]
+
     def test_other_data_are_refused(self, data: ColouredData, tmp_path: Path) -> None:
         """The same pairs on other pixels are other data."""
         run(data, tmp_path, 1)
@@ -97,6 +111,26 @@ class TestExperiment:
 
         with pytest.raises(ResumeError, match=re.escape("data.sha256")):
             run(other, tmp_path, 2)
+
+    def test_bfloat16_goes_nearly_the_same_way(self, data: ColouredData, tmp_path: Path) -> None:
+        """The loss of an epoch differs by rounding, and by no more; what is kept stays float32."""
+        losses = []
+        for precision in get_args(Precision):
+            schedule = Schedule(epochs=1, batch_size=16, precision=precision)
+            out = tmp_path / precision
+            experiment = Experiment(
+                data=data, law=LAW, kind="arnn", schedule=schedule, seed=3, out=out
+            )
+            losses.append(experiment.run(lambda _: None).epochs[0].loss)
+            saved = load_checkpoint(out)
+            assert saved is not None
+            assert {w.dtype for w in saved.network.values() if w.is_floating_point()} == {
+                torch.float32
+            }
+        plain, *_, rounded = losses
+
+        assert rounded != plain
+        assert rounded == pytest.approx(plain, rel=0.05)
 
     def test_a_batch_is_what_the_pairs_point_at(self, data: ColouredData) -> None:
         """Pixels from 0 to 1, the ink inside the box, labels as in the table."""

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Self, TypeAlias
 
 from actors.engine_config import EngineConfig
+from actors.image_events import Event, Pixels
 from actors.image_job import ImageJob
-from actors.image_tasks import Admission, Event, ImageTasks, Pixels, Recall, Sink
+from actors.image_tasks import Admission, ImageTasks, Recall, Sink
 from actors.images_in_flight import ImagesInFlight
 from actors.model_lanes import Activity, ModelBroke, ModelLanes, Seen
 from actors.read_pools import WATCH_INTERVAL_S, ReadPools

@@ -9,9 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from actors.image_events import (
+    Broke,
+    Concluded,
+    Event,
+    Forgone,
+    NotRead,
+    Opened,
+    Read,
+    Suspected,
+    Written,
+)
 from actors.image_job import ImageJob
 from pipeline.errors import AllowanceSpentError, ImageError, PutOffError, TileReadError
 from pipeline.image_record import ImageRecord
@@ -27,7 +35,6 @@ from pipeline.walk.remembered_walk import RememberedWalk, go_on
 from pipeline.walk.walk import LookModel
 from pipeline.walk.walk_plan import WalkPlan
 
-Pixels: TypeAlias = NDArray[np.float32]
 Sink: TypeAlias = Callable[[ImageResult], None]
 """Where results are written before anybody hears of them; runs in a reader's thread."""
 Admission: TypeAlias = Callable[[ImageRecord, Allowance, bool], bool]
@@ -35,75 +42,6 @@ Admission: TypeAlias = Callable[[ImageRecord, Allowance, bool], bool]
 Raises `ImageError` for an image that may not be opened at all."""
 Recall: TypeAlias = Callable[[str], RememberedWalk | None]
 """What is known of an image from an earlier walk, by its id; asked for images that may not spend without end."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """An image is open."""
-
-    image: int
-    walk: ImageWalk
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Suspected:
-    """An image was not opened: it must run alone."""
-
-    image: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
-    """A look's pixels are here."""
-
-    image: int
-    glimpse: Glimpse
-    pixels: Pixels
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NotRead:
-    """A look's pixels could not be read; the image may go on."""
-
-    image: int
-    glimpse: Glimpse
-    error: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Forgone:
-    """A look was not taken: what its image may spend does not suffice."""
-
-    image: int
-    glimpse: Glimpse
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Broke:
-    """The image cannot go on."""
-
-    image: int
-    error: Exception
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Concluded:
-    """An image's result is ready to be written."""
-
-    image: int
-    result: ImageResult
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Written:
-    """An image's result has been written; or, with an error, it could not be, and that ends the run."""
-
-    image: int
-    result: ImageResult
-    error: Exception | None = None
-
-
-Event: TypeAlias = Opened | Suspected | Read | NotRead | Forgone | Broke | Concluded | Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

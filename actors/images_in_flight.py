@@ -8,13 +8,11 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from actors.image_job import ImageJob, Subject, opened, timed_out
-from actors.image_tasks import (
+from actors.image_events import (
     Broke,
     Concluded,
     Event,
     Forgone,
-    ImageTasks,
     NotRead,
     Opened,
     Pixels,
@@ -22,6 +20,8 @@ from actors.image_tasks import (
     Suspected,
     Written,
 )
+from actors.image_job import ImageJob, Subject, opened, timed_out
+from actors.image_tasks import ImageTasks
 from actors.jobs_under_way import JobsUnderWay
 from actors.read_pools import ReadPools
 from pipeline.records.result import ImageResult, failed

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from models.attention_rnn.autocast import without_autocast
+from models.attention_rnn.fused import FusedRecurrence, is_fused
 from models.attention_rnn.inference import hidden_states
 from models.attention_rnn.recurrence import DiagonalRecurrence, Weights
-from models.attention_rnn.wavefront import Wavefront, wavefront
+from models.attention_rnn.wavefront import wavefront
 
 DIRECTIONS = 2
 
@@ -53,16 +54,20 @@ class DiagonalLSTM(nn.Module):
 
     def _hidden(self, maps: Tensor) -> Tensor:
         m, n = maps.shape[2:]
-        front = wavefront(m, n, maps.device)
         columns = maps.flatten(2).permute(1, 2, 0).contiguous()  # (C, N, B)
-        left, right = self._states(columns, front)
+        left, right = self._states(columns, m, n)
         first_row = right.new_zeros((right.shape[0], n, right.shape[2]))
         return torch.stack([left, torch.cat([first_row, right[:, :-n]], dim=1)])
 
-    def _states(self, columns: Tensor, front: Wavefront) -> Tensor:
+    def _states(self, columns: Tensor, m: int, n: int) -> Tensor:
         weights = Weights(self.input, self.bias, self.left, self.above)
+        front = wavefront(m, n, columns.device)
         learns = any(one.requires_grad for one in (columns, *weights))
-        if not (learns and torch.is_grad_enabled()):
-            return hidden_states(columns, weights, front)
-        states: Tensor = DiagonalRecurrence.apply(columns, *weights, front)
+        states: Tensor
+        if is_fused(columns, self.left, m):
+            states = FusedRecurrence.apply(columns, *weights, m)
+        elif learns and torch.is_grad_enabled():
+            states = DiagonalRecurrence.apply(columns, *weights, front)
+        else:
+            states = hidden_states(columns, weights, front)
         return states

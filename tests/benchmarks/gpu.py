@@ -1,8 +1,8 @@
-"""All that a GPU is asked for, in one call and without Ray: rates, busy share, and TNet against its own baseline.
+"""All that a GPU is asked for, in one call and without Ray: rates, busy share, TNet's gain, AttentionRNN's cost.
 
     python -m tests.benchmarks.gpu [--device cuda] [--batch 64] [--seconds 10]
 
-Prints a table for BENCHMARKS.md. On a CPU it runs, too, with less to say.
+Prints tables for BENCHMARKS.md. On a CPU it runs, too, with less to say.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from models.errors import ModelError
 from models.folding import fold_norms
 from models.tnet import TNet
 from pipeline.walk.glimpse import Position
+from tests.benchmarks import attention
 from tests.benchmarks.figure import Figure, table
 
 
@@ -230,6 +231,8 @@ def main() -> None:
     name = torch.cuda.get_device_name() if bench.device.type == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}")
     print(table(list(bench.figures())))
+    with bench.device:  # the layer's own, with the fused kernel where it works
+        print(table(attention.figures()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""The fused recurrence beside the diagonal one, on a processor: Triton's interpreter runs the kernels.
+
+python -m tests.models.attention_rnn.interpreted B T M N
+
+Prints the largest difference of states and that of gradients. A process of its own, for Triton decides when a kernel is
+defined whether it is interpreted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ["TRITON_INTERPRET"] = "1"
+
+import torch
+
+from models.attention_rnn.diagonal_lstm import DiagonalLSTM
+from models.attention_rnn.fused import FusedRecurrence
+from models.attention_rnn.recurrence import Weights
+from tests.models.attention_rnn.double_loop import double_loop
+
+
+class FusedLSTM(DiagonalLSTM):
+    """The layer, with nothing but the recurrence changed."""
+
+    def _states(self, columns: torch.Tensor, m: int, n: int) -> torch.Tensor:
+        del n
+        weights = Weights(self.input, self.bias, self.left, self.above)
+        states: torch.Tensor = FusedRecurrence.apply(columns, *weights, m)
+        return states
+
+
+def main(b: int, t: int, m: int, n: int) -> None:
+    """Compare with two plain loops."""
+    torch.manual_seed(b + t + m + n)
+    layer = FusedLSTM(3, t)
+    maps = torch.randn(b, 3, m, n, requires_grad=True)
+    into = torch.randn(2, t, m * n, b)
+    given = [maps, *layer.parameters()]
+    found, wanted = layer(maps), double_loop(layer, maps)
+    grads = torch.autograd.grad((found * into).sum(), given)
+    oracle = torch.autograd.grad((wanted * into).sum(), given, materialize_grads=True)
+    of_states = float((found - wanted).abs().max())
+    of_gradients = max(float((x - y).abs().max()) for x, y in zip(grads, oracle, strict=True))
+    sys.stdout.write(f"{of_states} {of_gradients}\n")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,84 @@
+"""The fused recurrence is the recurrence; its kernels run in Triton's interpreter, and compile for GPUs not at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.attention_rnn import fused
+from models.attention_rnn.diagonal_lstm import DiagonalLSTM
+
+ROOT = Path(__file__).parents[3]
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="torch came without Triton"
+)
+
+
+def printed(module: str, *arguments: int, cache: Path | None = None) -> list[list[str]]:
+    """Words of the lines that a module of these tests prints in a process of its own."""
+    kept = {} if cache is None else {"TRITON_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.models.attention_rnn.{module}", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | kept,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+@needs_triton
+class TestKernels:
+    @pytest.mark.parametrize(
+        ("b", "m", "n"), [(1, 1, 1), (2, 1, 5), (2, 6, 1), (1, 3, 8), (3, 8, 3), (1, 17, 4)]
+    )
+    def test_they_equal_the_double_loop(self, b: int, m: int, n: int) -> None:
+        """States and all gradients are those of two plain loops, to float32's rounding; 17 rows take 32 lanes."""
+        [[of_states, of_gradients]] = printed("interpreted", b, fused.CHANNELS, m, n)
+
+        assert float(of_states) < 1e-5
+        assert float(of_gradients) < 1e-4
+
+    @pytest.mark.parametrize("capability", [75, 80, 90])
+    def test_they_compile_for_gpus(self, capability: int, tmp_path: Path) -> None:
+        """Turing, Ampere and Hopper: machine code that needs no more than 48 kB of shared memory."""
+        made = printed("compiled", capability, cache=tmp_path)
+
+        assert [name for name, *_ in made] == ["forward_kernel", "backward_kernel"]
+        for _, size, shared in made:
+            assert int(size) > 0
+            assert int(shared) <= 48 * 1024
+
+
+class TestChoice:
+    def test_a_processor_goes_diagonal_by_diagonal(self) -> None:
+        """Without a GPU nothing is tried and nothing is said."""
+        layer = DiagonalLSTM(3, fused.CHANNELS)
+
+        assert not fused.is_fused(torch.rand(3, 20, 2), layer.left, 4)
+
+    def test_kernels_that_fail_are_told_of_and_left_alone(self) -> None:
+        """Where Triton cannot run a kernel, as on a processor, one warning says so and the answer is no."""
+        fused._works_on.cache_clear()
+        with pytest.warns(
+            UserWarning, match="diagonal by diagonal on cpu, the fused kernel cannot"
+        ):
+            assert not fused._works_on(torch.device("cpu"))
+        assert not fused._works_on(torch.device("cpu"))  # told once
+
+    def test_kernels_that_err_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A kernel that computes something else is as good as none."""
+        fused._works_on.cache_clear()
+        monkeypatch.setattr(fused, "difference", lambda _: 0.1)
+
+        with pytest.warns(UserWarning, match="it differs by 0.1"):
+            assert not fused._works_on(torch.device("cpu"))
+        fused._works_on.cache_clear()

@@ -128,6 +128,8 @@ def _read(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); remove it to start again") from error
+    if isinstance(schedule := found.get("schedule"), dict):
+        schedule.setdefault("precision", "float32")  # that of runs from before there was a choice
     return found
 
 

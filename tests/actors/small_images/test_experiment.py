@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from actors.small_images.batches import mirrored, shifted, varied_batches
 from actors.small_images.evaluation import classified_rightly
 from actors.small_images.experiment import Experiment
 from actors.small_images.result import result_of
-from actors.small_images.settings import claim, read_settings
+from actors.small_images.settings import SETTINGS, claim, read_settings
 from actors.small_images.trained_run import TrainedRun, read_run
 from pipeline.errors import ResumeError, UsageError
 from tests.actors.small_images import toy
@@ -135,6 +136,16 @@ class TestSettings:
     def test_travel(self, trained: Path) -> None:
         """What was written is what is read."""
         assert read_settings(trained) == toy.settings()
+
+    def test_a_run_of_before_there_was_a_precision(self, tmp_path: Path) -> None:
+        """It was float32: it is read as that, and taken up."""
+        claim(tmp_path, toy.settings())
+        written = json.loads((tmp_path / SETTINGS).read_text())
+        assert written["schedule"].pop("precision") == "float32"
+        (tmp_path / SETTINGS).write_text(json.dumps(written))
+
+        claim(tmp_path, toy.settings())
+        assert read_settings(tmp_path) == toy.settings()
 
     def test_other_settings_are_refused(self, trained: Path) -> None:
         """A directory of a run with other epochs and another seed is not touched; the differences are named."""

@@ -21,8 +21,8 @@ _MAX_VALUES = 2**31
 """Gates that the kernels can count."""
 _MAPS, _ROWS, _COLS = 2, 5, 7
 """Of the trial."""
-_TOLERANCE = 1e-3
-"""Between the two ways; in Triton's interpreter they differ by 3e-6."""
+_TOLERANCE = 0.01
+"""Between the two ways: the ordinary one may round its factors to 10 bits (TF32), a kernel that errs is far off."""
 
 
 class FusedRecurrence(torch.autograd.Function):
@@ -104,23 +104,25 @@ def _works_on(device: torch.device) -> bool:
 
 
 def difference(device: torch.device) -> float:
-    """The largest difference between the two ways on a small map, states and gradients."""
+    """The largest difference between the two ways on a small map, as a share of the largest value beside it."""
     b, t, m = _MAPS, CHANNELS, _ROWS
-    front = wavefront(m, _COLS, device)
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    front, draw = wavefront(m, _COLS, device), torch.Generator().manual_seed(0)
+    # The first map of a process may come in inference mode, which knows no gradients.
+    with torch.inference_mode(mode=False), torch.enable_grad():
         shapes = ((t, m * _COLS, b), (2, 4 * t, t), (2, 4 * t), (2, 4 * t, t), (2, 4 * t, t))
-        given = [(torch.randn(shape) / 4).to(device).requires_grad_() for shape in shapes]
-        of_states = torch.randn(2, t, m * _COLS, b).to(device)
+        given = [
+            (torch.randn(shape, generator=draw) / 4).to(device).requires_grad_() for shape in shapes
+        ]
+        of_states = torch.randn(2, t, m * _COLS, b, generator=draw).to(device)
         ways = [
-            [states, *torch.autograd.grad((states * of_states).sum(), given)]
+            [states.detach(), *torch.autograd.grad((states * of_states).sum(), given)]
             for states in (
                 DiagonalRecurrence.apply(*given, front),
                 FusedRecurrence.apply(*given, m),
             )
         ]
     pairs = zip(*ways, strict=True)
-    return max(float((one - other).detach().abs().max()) for one, other in pairs)
+    return max(float((one - other).abs().max() / one.abs().max()) for one, other in pairs)
 
 
 def _current(values: Tensor) -> AbstractContextManager[Any]:

@@ -26,6 +26,13 @@ def product(x, weight):
 
 
 @triton.jit
+def by_gate(weight, direction, T: tl.constexpr):
+    """The four (T, T) matrices of a direction, of o, i, f and g."""
+    at = weight + direction * 4 * T * T + tl.arange(0, T)[:, None] * T + tl.arange(0, T)[None, :]
+    return tl.load(at), tl.load(at + T * T), tl.load(at + 2 * T * T), tl.load(at + 3 * T * T)
+
+
+@triton.jit
 def forward_kernel(gates, cells, hidden, left, above, b, m, n, T: tl.constexpr, ROWS: tl.constexpr):
     """Turn sums into gates, and fill in cells and hidden states.
 
@@ -43,13 +50,8 @@ def forward_kernel(gates, cells, hidden, left, above, b, m, n, T: tl.constexpr, 
     """
     one_map = tl.program_id(0)
     rows, channels = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
-    square = tl.arange(0, T)[:, None] * T + channels
-    left += (one_map // b) * 4 * T * T + square
-    above += (one_map // b) * 4 * T * T + square
-    left_o, left_i = tl.load(left), tl.load(left + T * T)
-    left_f, left_g = tl.load(left + 2 * T * T), tl.load(left + 3 * T * T)
-    above_o, above_i = tl.load(above), tl.load(above + T * T)
-    above_f, above_g = tl.load(above + 2 * T * T), tl.load(above + 3 * T * T)
+    left_o, left_i, left_f, left_g = by_gate(left, one_map // b, T)
+    above_o, above_i, above_f, above_g = by_gate(above, one_map // b, T)
     state = tl.zeros((ROWS, T), tl.float32)
     cell = tl.zeros((ROWS, T), tl.float32)
     for k in range(m + n - 1):
@@ -96,13 +98,8 @@ def backward_kernel(
     """
     one_map = tl.program_id(0)
     rows, channels = tl.arange(0, ROWS)[:, None], tl.arange(0, T)[None, :]
-    square = tl.arange(0, T)[:, None] * T + channels
-    left += (one_map // b) * 4 * T * T + square
-    above += (one_map // b) * 4 * T * T + square
-    left_o, left_i = tl.load(left), tl.load(left + T * T)
-    left_f, left_g = tl.load(left + 2 * T * T), tl.load(left + 3 * T * T)
-    above_o, above_i = tl.load(above), tl.load(above + T * T)
-    above_f, above_g = tl.load(above + 2 * T * T), tl.load(above + 3 * T * T)
+    left_o, left_i, left_f, left_g = by_gate(left, one_map // b, T)
+    above_o, above_i, above_f, above_g = by_gate(above, one_map // b, T)
     of_state = tl.zeros((ROWS, T), tl.float32)
     of_cell = tl.zeros((ROWS, T), tl.float32)
     for step in range(m + n - 1):

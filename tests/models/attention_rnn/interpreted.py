@@ -2,8 +2,8 @@
 
 python -m tests.models.attention_rnn.interpreted B T M N
 
-Prints the largest difference of states and that of gradients. A process of its own, for Triton decides when a kernel is
-defined whether it is interpreted.
+Prints the largest difference of states, that of gradients, and what the layer's own trial finds in inference mode. A
+process of its own, for Triton decides when a kernel is defined whether it is interpreted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ os.environ["TRITON_INTERPRET"] = "1"
 import torch
 
 from models.attention_rnn.diagonal_lstm import DiagonalLSTM
-from models.attention_rnn.fused import FusedRecurrence
+from models.attention_rnn.fused import FusedRecurrence, difference
 from models.attention_rnn.recurrence import Weights
 from tests.models.attention_rnn.double_loop import double_loop
 
@@ -43,7 +43,9 @@ def main(b: int, t: int, m: int, n: int) -> None:
     oracle = torch.autograd.grad((wanted * into).sum(), given, materialize_grads=True)
     of_states = float((found - wanted).abs().max())
     of_gradients = max(float((x - y).abs().max()) for x, y in zip(grads, oracle, strict=True))
-    sys.stdout.write(f"{of_states} {of_gradients}\n")
+    with torch.inference_mode():
+        tried = difference(torch.device("cpu"))
+    sys.stdout.write(f"{of_states} {of_gradients} {tried}\n")
 
 
 if __name__ == "__main__":

@@ -42,10 +42,16 @@ class TestKernels:
     )
     def test_they_equal_the_double_loop(self, b: int, m: int, n: int) -> None:
         """States and all gradients are those of two plain loops, to float32's rounding; 17 rows take 32 lanes."""
-        [[of_states, of_gradients]] = printed("interpreted", b, fused.CHANNELS, m, n)
+        [[of_states, of_gradients, _]] = printed("interpreted", b, fused.CHANNELS, m, n)
 
         assert float(of_states) < 1e-5
         assert float(of_gradients) < 1e-4
+
+    def test_the_trial_finds_them_right(self) -> None:
+        """Even where the first map of a process comes in inference mode, as it does when a model only answers."""
+        [[*_, tried]] = printed("interpreted", 1, fused.CHANNELS, 1, 1)
+
+        assert 0 < float(tried) < 1e-5
 
     @pytest.mark.parametrize("capability", [75, 80, 90])
     def test_they_compile_for_gpus(self, capability: int, tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ class NetworkName(StrEnum):
     patch_conv = "patch_conv"
 
 
+class CurveName(StrEnum):
+    """How the learning rate falls."""
+
+    cosine = "cosine"
+    steps = "steps"
+
+
 class PreparationName(StrEnum):
     """What networks see of an image."""
 
@@ -74,6 +81,12 @@ def image_benchmark(
     batch_size: Annotated[int | None, typer.Option(help="The paper's when not given.")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="For the paper's batch size; the paper's when not given.")
+    ] = None,
+    curve: Annotated[
+        CurveName | None,
+        typer.Option(
+            help="How the rate falls; the paper's when not given. Cosine suits few epochs: of steps none is long then."
+        ),
     ] = None,
     precision: Annotated[
         PrecisionName, typer.Option(help="bfloat16 is faster where the machine has it.")
@@ -117,6 +130,7 @@ def image_benchmark(
                 epochs=epochs,
                 batch_size=batch_size,
                 learning_rate=learning_rate,
+                curve=curve.value if curve else None,
                 precision=precision.value,
             ),
             seed=seed,

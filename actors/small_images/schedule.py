@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import nn
@@ -13,6 +13,9 @@ from torch import nn
 from actors.model_directory import Precision
 from models.small_images.catalogue import ScheduleName
 from pipeline.errors import UsageError
+
+Curve: TypeAlias = Literal["cosine", "steps"]
+"""How a learning rate falls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class Schedule:
     """Of SGD."""
     decay_per_step: float = 0.0
     """The rate is divided by 1 + this times the steps taken (Torch's learning rate decay)."""
-    curve: Literal["cosine", "steps"] = "steps"
+    curve: Curve = "steps"
     """How the rate falls."""
     falls_after: tuple[int, ...] = ()
     """Of the paper's epochs, for `steps`."""
@@ -85,7 +88,7 @@ class Schedule:
         """What is the paper's and what was changed, in a line."""
         parts = [f"{self.epochs} of the paper's {self.paper_epochs} epochs"]
         if self.epochs != self.paper_epochs:
-            parts.append("the curve of the learning rate shrunk in proportion")
+            parts.append(f"the {self.curve} of the learning rate shrunk in proportion")
         scale = self.batch_size / self.paper_batch_size
         parts.append(f"learning rate {self.learning_rate * scale:g} at the start")
         if self.batch_size != self.paper_batch_size:
@@ -155,12 +158,13 @@ def schedule_of(
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
+    curve: Curve | None = None,
     precision: Precision = "float32",
 ) -> Schedule:
     """A paper's schedule, with some of it changed; a learning rate belongs to the paper's batch size.
 
     Raises:
-        UsageError: if a number is not above 0.
+        UsageError: if a number is not above 0, or the rate is to fall in steps where no paper says when.
     """
     schedule = SCHEDULES[name]
     changed = replace(
@@ -168,11 +172,17 @@ def schedule_of(
         epochs=schedule.epochs if epochs is None else epochs,
         batch_size=schedule.batch_size if batch_size is None else batch_size,
         learning_rate=schedule.learning_rate if learning_rate is None else learning_rate,
+        curve=schedule.curve if curve is None else curve,
         precision=precision,
     )
     if changed.epochs < 1 or changed.batch_size < 2 or changed.learning_rate <= 0:
         raise UsageError(
             f"{changed.epochs} epochs of batches of {changed.batch_size} at a learning rate of "
             f"{changed.learning_rate}; wanted 1 epoch, batches of 2 and a rate above 0 at least"
+        )
+    if changed.curve == "steps" and not changed.falls_after:
+        raise UsageError(
+            "--curve steps: for this network no epochs are published at which the rate falls; "
+            "give --curve cosine, or leave it out"
         )
     return changed

@@ -59,6 +59,7 @@ class TestCommands:
             (["--network", "resnet19"], "Invalid value for '--network'"),
             (["--network", "vgg", "--train-images", "999"], "999 training images wanted"),
             (["--network", "vgg", "--batch-size", "1"], "batches of 2"),
+            (["--network", "resnet18", "--curve", "steps"], "no epochs are published"),
             (["--network", "vgg", "--batch-size", "64"], "training images, less than a batch"),
         ],
     )

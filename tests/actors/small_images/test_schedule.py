@@ -97,6 +97,19 @@ class TestFewerEpochs:
         for step in range(0, 200, 7):
             assert short.rate_at(step, 10) == pytest.approx(whole.rate_at(10 * step, 10))
 
+    def test_another_curve_may_be_asked_for(self) -> None:
+        """Learn to Pay Attention's rate at half of a cosine is a half, where its steps are at 1/64; it is said."""
+        steps, cosine = schedule_of("ltpa", epochs=6), schedule_of("ltpa", epochs=6, curve="cosine")
+
+        assert steps.rate_at(30, 10) == pytest.approx(1 / 64, rel=1e-4)
+        assert cosine.rate_at(30, 10) == pytest.approx(1 / 2, rel=1e-4)
+        assert "the cosine of the learning rate shrunk" in cosine.told()
+
+    def test_steps_want_epochs_to_fall_at(self) -> None:
+        """Where nobody published any, asking for steps is an error that says what to do."""
+        with pytest.raises(UsageError, match="give --curve cosine"):
+            schedule_of("cbam", curve="steps")
+
     def test_the_rate_goes_with_the_batch(self) -> None:
         """A quarter of the batch has a quarter of the rate, and it is said."""
         schedule = schedule_of("cbam", epochs=5, batch_size=32)

@@ -88,6 +88,10 @@ def image_benchmark(
             help="How the rate falls; the paper's when not given. Cosine suits few epochs: of steps none is long then."
         ),
     ] = None,
+    dropout: Annotated[
+        float,
+        typer.Option(help="Share of the network's dropout; 0 for few epochs.", min=0, max=1),
+    ] = 1.0,
     precision: Annotated[
         PrecisionName, typer.Option(help="bfloat16 is faster where the machine has it.")
     ] = PrecisionName.float32,
@@ -131,6 +135,7 @@ def image_benchmark(
                 batch_size=batch_size,
                 learning_rate=learning_rate,
                 curve=curve.value if curve else None,
+                dropout=dropout,
                 precision=precision.value,
             ),
             seed=seed,

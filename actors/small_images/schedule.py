@@ -56,6 +56,8 @@ class Schedule:
     """Factor of each fall."""
     crop: Literal["none", "zeros", "reflected"] = "none"
     """What 4 px around an image hold before 32 px are cut out again; half of each batch is also mirrored."""
+    dropout: float = 1.0
+    """Share (0 to 1) of the network's dropout that is used."""
     precision: Precision = "float32"
     """What a training step computes in; weights, and every test, stay float32."""
 
@@ -96,6 +98,8 @@ class Schedule:
                 f"scaled from {self.learning_rate:g} for batches of {self.batch_size} instead of "
                 f"{self.paper_batch_size}"
             )
+        if self.dropout != 1:
+            parts.append(f"{self.dropout:g} of the network's dropout")
         if self.precision != "float32":
             parts.append(f"computed in {self.precision}")
         return ", ".join(parts)
@@ -159,6 +163,7 @@ def schedule_of(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     curve: Curve | None = None,
+    dropout: float = 1.0,
     precision: Precision = "float32",
 ) -> Schedule:
     """A paper's schedule, with some of it changed; a learning rate belongs to the paper's batch size.
@@ -173,6 +178,7 @@ def schedule_of(
         batch_size=schedule.batch_size if batch_size is None else batch_size,
         learning_rate=schedule.learning_rate if learning_rate is None else learning_rate,
         curve=schedule.curve if curve is None else curve,
+        dropout=dropout,
         precision=precision,
     )
     if changed.epochs < 1 or changed.batch_size < 2 or changed.learning_rate <= 0:

@@ -19,6 +19,8 @@ from pipeline.errors import ResumeError, UsageError
 from pipeline.records.store.disk_store import write_atomically
 
 SETTINGS = "settings.json"
+_FORMERLY: Mapping[str, Any] = {"precision": "float32", "dropout": 1.0}
+"""Of schedules, in runs from before there was a choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +45,20 @@ class Settings:
     """In the order of the outputs."""
 
     def make_network(self) -> WholeImageNetwork:
-        """With random weights, of torch's generator."""
-        return WholeImageNetwork(
+        """With random weights, of torch's generator.
+
+        Raises:
+            ModelError: if the network does not take its options, or has no dropout to change.
+        """
+        network = WholeImageNetwork(
             self.network,
             len(self.class_names),
             preparation=self.preparation,
             options=self.options,
         )
+        if self.schedule.dropout != 1:
+            network.scale_dropout(self.schedule.dropout)
+        return network
 
     def splits_of(self, images: ImageSet) -> Splits:
         """The pictures that this run is about.
@@ -129,7 +138,8 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); remove it to start again") from error
     if isinstance(schedule := found.get("schedule"), dict):
-        schedule.setdefault("precision", "float32")  # that of runs from before there was a choice
+        for name, value in _FORMERLY.items():
+            schedule.setdefault(name, value)
     return found
 
 

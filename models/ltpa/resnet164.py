@@ -95,6 +95,8 @@ class ResNetTrunk(Trunk):
         width = _WIDTHS[-1]
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
         self.convolution = nn.Conv2d(width, width, 3, padding=1)
+        self.map_dropout = nn.Dropout(0.4)
+        self.dropout = nn.Dropout(0.5)
         self.fully = nn.Linear(width, width)
 
     def maps(self, images: Tensor, num_attended: int, merge: GradientMerge) -> Maps:
@@ -111,9 +113,9 @@ class ResNetTrunk(Trunk):
     def vector(self, last: Tensor) -> Tensor:
         """(B, 256, 8, 8) to (B, 256)."""
         maps = F.max_pool2d(F.relu(self.norms[0](last)), 2)  # (B, 256, 4, 4)
-        maps = F.dropout(F.relu(self.norms[1](self.convolution(maps))), 0.4, self.training)
+        maps = self.map_dropout(F.relu(self.norms[1](self.convolution(maps))))
         pooled = F.adaptive_max_pool2d(maps, 1).flatten(1)
-        vector: Tensor = self.fully(F.dropout(pooled, 0.5, self.training))
+        vector: Tensor = self.fully(self.dropout(pooled))
         return vector
 
 

@@ -46,6 +46,7 @@ class Vgg(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.blocks = VggBlocks()
+        self.dropout = nn.Dropout(0.5)
         self.fully = nn.Linear(NUM_FEATURES, NUM_FEATURES)
         self.head = Head([NUM_FEATURES], num_classes, fusion="concat", dropout=0.5)
         _start(self)
@@ -57,7 +58,7 @@ class Vgg(nn.Module):
             maps = block(maps)
             if number in _POOLED_AFTER:
                 maps = F.max_pool2d(maps, 2)
-        vectors = self.fully(F.dropout(maps.flatten(1), 0.5, self.training))  # (B, 512)
+        vectors = self.fully(self.dropout(maps.flatten(1)))  # (B, 512)
         log_probs: Tensor = self.head([vectors])
         return log_probs
 
@@ -96,6 +97,7 @@ class GlobalBranch(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(_block(NUM_FEATURES, NUM_FEATURES, 0.4) for _ in range(2)))
+        self.dropout = nn.Dropout(0.5)
         self.fully = nn.Linear(NUM_FEATURES, NUM_FEATURES)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class GlobalBranch(nn.Module):
         maps = F.adaptive_max_pool2d(maps, 4)  # of 16 px every fourth, of 8 px every second
         for block in self.blocks:
             maps = F.max_pool2d(block(maps), 2)
-        vectors: Tensor = self.fully(F.dropout(maps.flatten(1), 0.5, self.training))
+        vectors: Tensor = self.fully(self.dropout(maps.flatten(1)))
         return vectors
 
 

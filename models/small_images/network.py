@@ -38,7 +38,7 @@ class WholeImageNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.inner = make_network(name, num_classes, options or {})
-        self._spec = SMALL_IMAGES[name]
+        self._name, self._spec = name, SMALL_IMAGES[name]
         self.preparation = make_preparation(preparation or self._spec.preparation)
 
     def forward(self, images: Tensor) -> Answer:
@@ -83,6 +83,18 @@ class WholeImageNetwork(nn.Module):
             )
         query = self.inner.global_vector(self.preparation(query_images)).expand(len(images), -1)
         return masks_of(self.inner(self.preparation(images), query))
+
+    def scale_dropout(self, share: float) -> None:
+        """Drop that share (0 to 1) of what the network drops in training as its authors have it.
+
+        Raises:
+            ModelError: if it has no dropout.
+        """
+        layers = [one for one in self.modules() if isinstance(one, nn.Dropout)]
+        if not layers:
+            raise ModelError(f"{self._name} has no dropout to change")
+        for layer in layers:
+            layer.p *= share
 
     @property
     def can_be_asked(self) -> bool:

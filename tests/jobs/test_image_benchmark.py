@@ -60,6 +60,10 @@ class TestCommands:
             (["--network", "vgg", "--train-images", "999"], "999 training images wanted"),
             (["--network", "vgg", "--batch-size", "1"], "batches of 2"),
             (["--network", "resnet18", "--curve", "steps"], "no epochs are published"),
+            (
+                ["--network", "resnet18", "--dropout", "0", "--batch-size", "8"],
+                "resnet18 has no dropout to change",
+            ),
             (["--network", "vgg", "--batch-size", "64"], "training images, less than a batch"),
         ],
     )

@@ -137,11 +137,12 @@ class TestSettings:
         """What was written is what is read."""
         assert read_settings(trained) == toy.settings()
 
-    def test_a_run_of_before_there_was_a_precision(self, tmp_path: Path) -> None:
-        """It was float32: it is read as that, and taken up."""
+    def test_a_run_of_before_there_was_a_choice(self, tmp_path: Path) -> None:
+        """It was float32, with all dropout: it is read as that, and taken up."""
         claim(tmp_path, toy.settings())
         written = json.loads((tmp_path / SETTINGS).read_text())
         assert written["schedule"].pop("precision") == "float32"
+        assert written["schedule"].pop("dropout") == 1
         (tmp_path / SETTINGS).write_text(json.dumps(written))
 
         claim(tmp_path, toy.settings())

@@ -105,6 +105,11 @@ class TestFewerEpochs:
         assert cosine.rate_at(30, 10) == pytest.approx(1 / 2, rel=1e-4)
         assert "the cosine of the learning rate shrunk" in cosine.told()
 
+    def test_less_dropout_is_said(self) -> None:
+        """Beside what else was changed; all of it is not worth a word."""
+        assert "0.5 of the network's dropout" in schedule_of("ltpa", dropout=0.5).told()
+        assert "dropout" not in schedule_of("ltpa").told()
+
     def test_steps_want_epochs_to_fall_at(self) -> None:
         """Where nobody published any, asking for steps is an error that says what to do."""
         with pytest.raises(UsageError, match="give --curve cosine"):

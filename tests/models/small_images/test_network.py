@@ -50,6 +50,26 @@ def images(count: int = 2) -> Tensor:
     return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
+class TestDropout:
+    @pytest.mark.parametrize("name", ["vgg", "vgg_att3", "vgg_pan", "rn164_att2"])
+    def test_without_it_training_knows_no_chance(self, name: str) -> None:
+        """The loss of one batch is another each time with the authors' dropout, and the same with none of it."""
+        one, labels = network(name).train(), torch.tensor([1, 2])
+        drawn = {float(one.loss(images(), labels).detach()) for _ in range(3)}
+        one.scale_dropout(0)
+        fixed = {float(one.loss(images(), labels).detach()) for _ in range(3)}
+
+        assert (len(drawn), len(fixed)) == (3, 1)
+
+    def test_a_share_of_it(self) -> None:
+        """Half of the authors' 0.3 after the first convolution, and of 0.5 before the classifier."""
+        one = network("vgg")
+        one.scale_dropout(0.5)
+        found = [layer.p for layer in one.modules() if isinstance(layer, nn.Dropout)]
+
+        assert (found[0], found[-1]) == (0.15, 0.25)
+
+
 class TestCatalogue:
     @pytest.mark.parametrize("name", SMALL_IMAGES)
     def test_each_answers_shows_and_is_learned_from(self, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.attention_rnn.combination import (
     Gaussian,
@@ -79,11 +80,9 @@ class AttentionRNN(nn.Module):
         """
         b, _, m, n = maps.shape
         context = self.context(self._with_query(maps, query))
-        left, right = self.recurrence(context).flatten(2)  # (t, m n B) each
-        both: Gaussian = self.combination(
-            gaussian_of(self.left(left)), gaussian_of(self.right(right))
-        )
-        mean, std = (each.view(m, n, b).permute(2, 0, 1)[:, None] for each in both)
+        left, right = self.recurrence(context)  # (B, m, n, t) each
+        both: Gaussian = self.combination(_view(self.left, left), _view(self.right, right))
+        mean, std = (each.view(b, 1, m, n) for each in both)
         if self.sampled and self.training:
             return AttentionMap(mean + std * torch.randn_like(std), mean, std)
         return AttentionMap(mean, mean, std)
@@ -99,3 +98,9 @@ class AttentionRNN(nn.Module):
         b, _, m, n = maps.shape
         spread = query[:, :, None, None].expand(b, found, m, n)
         return torch.cat([maps, spread], dim=1)  # (B, C + Q, m, n)
+
+
+def _view(head: nn.Conv1d, states: Tensor) -> Gaussian:
+    """What a head makes of (B, m, n, t) states, position by position: of (B m n,)."""
+    raw = F.linear(states.flatten(0, 2), head.weight[:, :, 0], head.bias)  # (B m n, 2)
+    return gaussian_of(raw.mT)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.attention_rnn.recurrence import Weights, below, kept, reordered
+from models.attention_rnn.recurrence import Weights, below, by_diagonal, kept, on_the_map
 from models.attention_rnn.wavefront import Wavefront
 
 
 def hidden_states(maps: Tensor, weights: Weights, front: Wavefront) -> Tensor:
-    """(C, N, B) maps, positions row by row, to (2, t, N, B) hidden states, row by row of each direction."""
-    b = maps.shape[2]
-    inputs = torch.stack([maps.index_select(1, order) for order in front.cells]).flatten(2)
+    """(B, m, n, C) maps to (2, B, m, n, t) hidden states, each at the place of its cell."""
+    inputs, b = by_diagonal(maps, front), maps.shape[0]
     d, t = inputs.shape[0], weights.left.shape[2]
     hidden = inputs.new_empty(d, t, inputs.shape[2])
     longest = max(one.stop - one.start for one in front.diagonals) * b
@@ -44,4 +43,4 @@ def hidden_states(maps: Tensor, weights: Weights, front: Wavefront) -> Tensor:
         squashed = torch.tanh(cells, out=gates[:, t : 2 * t])
         torch.mul(gates[:, :t], squashed, out=hidden[:, :, first : first + count])
         now, before, first_before = before, now, first
-    return reordered(hidden, front.stored, b)
+    return on_the_map(hidden, front, maps.shape[:3])

@@ -10,6 +10,7 @@ long rows, and everything of a diagonal is done while it is in the processor's c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -59,13 +60,13 @@ class DiagonalRecurrence(torch.autograd.Function):
         above: Tensor,
         front: Wavefront,
     ) -> Tensor:
-        """(C, N, B) maps, positions row by row, to (2, t, N, B) hidden states, row by row of each direction."""
+        """(B, m, n, C) maps to (2, B, m, n, t) hidden states, each at the place of its cell."""
         weights = Weights(weight, bias, left, above)
-        inputs = torch.stack([maps.index_select(1, order) for order in front.cells]).flatten(2)
-        states = run(inputs, weights, front, maps.shape[2])
+        inputs, b = by_diagonal(maps, front), maps.shape[0]
+        states = run(inputs, weights, front, b)
         ctx.save_for_backward(inputs, *weights, *states)
-        ctx.front, ctx.num_maps = front, maps.shape[2]
-        return reordered(states.hidden, front.stored, maps.shape[2])
+        ctx.front, ctx.sides = front, maps.shape[:3]
+        return on_the_map(states.hidden, front, maps.shape[:3])
 
     @staticmethod
     @once_differentiable
@@ -78,13 +79,13 @@ class DiagonalRecurrence(torch.autograd.Function):
 def _gradients(ctx: Any, grad_hidden: Tensor) -> tuple[Tensor | None, ...]:
     inputs, *saved = ctx.saved_tensors
     weights, states, front = Weights(*saved[:4]), States(*saved[4:]), ctx.front
-    b = ctx.num_maps
-    of_hidden = reordered(grad_hidden.flatten(2), front.cells, b).flatten(2)
+    b = ctx.sides[0]
+    of_hidden = reordered(_by_column(grad_hidden).flatten(2), front.cells, b).flatten(2)
     grads = run_back(of_hidden, weights, states, front, b)  # (D, 4t, N B)
     grad_maps = None
     if ctx.needs_input_grad[0]:
         both = torch.bmm(weights.input.mT, grads)  # (D, C, N B)
-        grad_maps = reordered(both, front.stored, b).sum(dim=0)
+        grad_maps = on_the_map(both, front, ctx.sides).sum(dim=0)
     return (
         grad_maps,
         torch.bmm(grads, inputs.mT),
@@ -191,6 +192,24 @@ def _add_product(into: Tensor, weight: Tensor, values: Tensor, to: tuple[slice, 
     """Add a weight times some columns of `values` to other columns of `into`."""
     target, source = to
     into[..., target].baddbmm_(weight, values[..., source])
+
+
+def by_diagonal(maps: Tensor, front: Wavefront) -> Tensor:
+    """(B, m, n, C) to (D, C, N B), cells in diagonal order of each direction."""
+    columns = _by_column(maps)  # (C, N, B)
+    return torch.stack([columns.index_select(1, order) for order in front.cells]).flatten(2)
+
+
+def on_the_map(values: Tensor, front: Wavefront, sides: Sequence[int]) -> Tensor:
+    """(D, t, N B) in diagonal order to (D, B, m, n, t), a view."""
+    b, m, n = sides
+    placed = reordered(values, front.stored, b)  # (D, t, N, B)
+    return placed.view(*placed.shape[:2], m, n, b).permute(0, 4, 2, 3, 1)
+
+
+def _by_column(values: Tensor) -> Tensor:
+    """(..., B, m, n, t) to (..., t, N, B)."""
+    return values.flatten(-3, -2).transpose(-1, -3).contiguous()
 
 
 def reordered(values: Tensor, orders: tuple[Tensor, Tensor], b: int) -> Tensor:

@@ -9,7 +9,7 @@ from models.attention_rnn.diagonal_lstm import DiagonalLSTM
 
 
 def double_loop(layer: DiagonalLSTM, maps: Tensor) -> Tensor:
-    """(B, C, m, n) to (2, t, m n, B), written from the equations, one cell at a time."""
+    """(B, C, m, n) to (2, B, m, n, t), left map and right map, written from the equations, one cell at a time."""
     left = _states(layer, maps, 0)
     right = [row[::-1] for row in _states(layer, maps.flip(3), 1)]
     nothing = [torch.zeros_like(cell) for cell in right[0]]
@@ -17,7 +17,7 @@ def double_loop(layer: DiagonalLSTM, maps: Tensor) -> Tensor:
 
 
 def _rows(states: list[list[Tensor]]) -> Tensor:
-    return torch.stack([cell for row in states for cell in row]).permute(2, 0, 1)  # (t, m n, B)
+    return torch.stack([torch.stack(row, dim=1) for row in states], dim=1)  # (B, m, n, t)
 
 
 def _states(layer: DiagonalLSTM, maps: Tensor, direction: int) -> list[list[Tensor]]:

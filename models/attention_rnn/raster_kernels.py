@@ -26,8 +26,10 @@ _P = tuple(map(np.float32, (0.99999994, 0.13419126, 0.00354126841, 2.13821604e-0
 _Q = tuple(map(np.float32, (1, 0.467524409, 0.0260496195, 0.000336119701, 8.22462255e-07)))
 """tanh(x) = x P(x^2) / Q(x^2) up to there: a weighted least squares fit of our own, 5e-7 off at most."""
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
-_compiled = njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-_inlined = njit(inline="always", fastmath=True, error_model="numpy")
+_RELAXED = {"contract", "reassoc", "arcp", "nsz"}
+"""Sums in any order and products fused with them; not what takes it for granted that all numbers are finite."""
+_compiled = njit(nogil=True, fastmath=_RELAXED, error_model="numpy", cache=True)
+_inlined = njit(inline="always", fastmath=_RELAXED, error_model="numpy")
 
 
 class Kernels(NamedTuple):
@@ -42,7 +44,7 @@ class Kernels(NamedTuple):
 @_inlined
 def squash(x):
     """tanh, of nothing but products and one quotient, so that eight are computed at once."""
-    x = min(max(x, -_LIMIT), _LIMIT)
+    x = max(min(x, _LIMIT), -_LIMIT)  # in this order: what is no number stays none
     s = x * x
     top = _P[0] + s * (_P[1] + s * (_P[2] + s * (_P[3] + s * _P[4])))
     return x * top / (_Q[0] + s * (_Q[1] + s * (_Q[2] + s * (_Q[3] + s * _Q[4]))))

@@ -101,6 +101,23 @@ class TestRaster:
 
         assert np.abs(found - np.tanh(x.astype(np.float64))).max() < 5e-7
 
+    def test_what_is_no_number_is_seen_by_all_that_see_it(self) -> None:
+        """A NaN or an infinity goes where it goes diagonal by diagonal: a training that bursts is seen to."""
+        layer, maps = case(4, 5, 2)
+        for wrong in (float("nan"), float("inf")):
+            broken = maps.detach().clone()
+            broken[0, 1, 1, 2] = wrong
+            fast = torch.stack(layer(broken))
+            exact = DiagonalLSTM(3, 8).double()
+            exact.load_state_dict(layer.state_dict())
+
+            assert torch.equal(fast.isnan(), torch.stack(exact(broken.double())).isnan())
+            assert fast[:, 1].isfinite().all()
+        [of_input, *_] = torch.autograd.grad(
+            torch.stack(layer(broken * float("nan"))).sum(), list(layer.parameters())
+        )
+        assert of_input.isnan().any()
+
     def test_the_trial_finds_it_right(self) -> None:
         """As every process does before the first map."""
         assert difference(RASTER, torch.device("cpu")) < 1e-5

@@ -18,8 +18,10 @@ from models.attention_rnn.raster import RASTER, is_raster
 from models.attention_rnn.trial import difference
 from tests.models.attention_rnn.double_loop import double_loop
 
-numba = pytest.importorskip("numba", reason="Numba is not installed")
+pytest.importorskip("numba", reason="Numba is not installed")
 
+# The first map of a size is compiled for: seconds, or a minute where all else is slow.
+pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[3]
 FORKS = """
 import os, torch

@@ -66,12 +66,12 @@ class DiagonalLSTM(nn.Module):
         elif is_raster(maps, self.left):
             states = RasterRecurrence.apply(maps, *weights)
         elif learns and torch.is_grad_enabled():
-            states = DiagonalRecurrence.apply(maps, *weights, front_of(maps))
+            states = DiagonalRecurrence.apply(maps, *weights, _front_of(maps))
         else:
-            states = hidden_states(maps, weights, front_of(maps))
+            states = hidden_states(maps, weights, _front_of(maps))
         return states
 
 
-def front_of(maps: Tensor) -> Wavefront:
+def _front_of(maps: Tensor) -> Wavefront:
     """Of (B, m, n, C) maps."""
     return wavefront(maps.shape[1], maps.shape[2], maps.device)

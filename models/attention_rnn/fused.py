@@ -31,9 +31,7 @@ class FusedRecurrence(torch.autograd.Function):
 
         weights = Weights(weight, bias, left, above)
         (b, m, n, _), t = maps.shape, left.shape[2]
-        inputs = torch.stack(
-            [maps, maps.flip(2)]
-        )  # (2, B, m, n, C), columns of the second reversed
+        inputs = torch.stack([maps, maps.flip(2)])  # (2, B, m, n, C)
         gates = (inputs.flatten(1, 3) @ weight.mT + bias[:, None]).view(2, b, m, n, 4 * t)
         cells, hidden = (gates.new_empty(2, b, m, n, t) for _ in range(2))
         into = [_by_gate(one).mT.contiguous() for one in (left, above)]

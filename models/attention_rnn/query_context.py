@@ -18,9 +18,7 @@ def context_of(network: nn.Module, maps: Tensor, query: Tensor) -> Tensor:
         return network(torch.cat([maps, _tiled(query, m, n)], dim=1))  # type: ignore[no-any-return]
     c, side = maps.shape[1], network.kernel_size[0]
     small = _tiled(query, min(m, side), min(n, side))
-    of_query = F.conv2d(
-        small, network.weight[:, c:], padding=side // 2
-    )  # (B, C', m and side at most)
+    of_query = F.conv2d(small, network.weight[:, c:], padding=side // 2)  # one of each kind
     rows, cols = (_kind(count, side, maps.device) for count in (m, n))
     of_maps = F.conv2d(maps, network.weight[:, :c], network.bias, padding=side // 2)
     return of_maps + of_query[:, :, rows][:, :, :, cols]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.attention_rnn.raster_kernels import Kernels
 
 MULTIPLE = 8
-"""Hidden channels come in eights: the compiled loops take as many at once."""
+"""Channels come in eights: `UNROLLED` of the compiled loops, whose file cannot be asked without Numba."""
 
 
 class RasterRecurrence(torch.autograd.Function):
@@ -115,8 +115,4 @@ def _threads() -> ThreadPoolExecutor:
 # Threads do not follow into a process that forks off: it has to start its own.
 os.register_at_fork(after_in_child=_threads.cache_clear)
 
-RASTER = Way(
-    name="compiled loop",
-    channels=16,
-    states=RasterRecurrence.apply,
-)
+RASTER = Way(name="compiled loop", channels=2 * MULTIPLE, states=RasterRecurrence.apply)

@@ -1,6 +1,6 @@
 """One change at a time: what each part of the recipe is worth on megapixel-MNIST.
 
-    python -m tests.benchmarks.ablations ARCHIVE OUT [--epochs 8] [--seed 0] [--only NAME,...]
+    python -m tests.benchmarks.ablations ARCHIVE OUT [--epochs 8] [--seed 0] [--only NAME,...] [--in-process]
 
 Each variant is a run of `foveate train` by its own config; a run that was broken off goes on. What is compared is
 the validation split: the test split is for the recipe that was chosen by it.
@@ -63,10 +63,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(CHANGES))
+    parser.add_argument(
+        "--in-process", action="store_true", help="one worker a run, to have several side by side"
+    )
     asked = parser.parse_args()
     for name in asked.only.split(","):
         directory = asked.out / name.replace(" ", "_")
-        _train(directory, _config(CHANGES[name], asked))
+        _train(directory, _config(CHANGES[name], asked), in_process=asked.in_process)
     print("\n".join(_table(asked)))
 
 
@@ -88,7 +91,7 @@ def _config(changes: Mapping[str, Any], asked: argparse.Namespace) -> dict[str, 
     return config
 
 
-def _train(directory: Path, config: Mapping[str, Any]) -> None:
+def _train(directory: Path, config: Mapping[str, Any], *, in_process: bool) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "config.yaml"
     path.write_text(yaml.safe_dump(dict(config)))
@@ -100,6 +103,7 @@ def _train(directory: Path, config: Mapping[str, Any]) -> None:
         str(path),
         "--out",
         str(directory / "run"),
+        *(["--in-process"] if in_process else []),
     ]
     subprocess.run(command, check=True)
 

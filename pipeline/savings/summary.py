@@ -56,13 +56,14 @@ def share(hits: int, count: int) -> Estimate:
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """A mean with Student's interval; of one value it is that value."""
+    """A mean of amounts, none below 0, with Student's interval; of one value it is that value."""
     centre = float(np.mean(values))
     half = 0.0
     if len(values) > 1:
         error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
         half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
-    return Estimate(value=centre, low=centre - half, high=centre + half, count=len(values))
+    low = max(centre - half, 0.0)  # of two images it may be wider than the amount itself
+    return Estimate(value=centre, low=low, high=centre + half, count=len(values))
 
 
 def summarise(measures: Iterable[Measure]) -> list[SavingsLine]:

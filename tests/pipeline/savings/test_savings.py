@@ -87,6 +87,13 @@ class TestIntervals:
         """A mean of one image has no width."""
         assert (mean([4.0]).low, mean([4.0]).high) == (4.0, 4.0)
 
+    def test_no_amount_is_below_nothing(self) -> None:
+        """Two images far from each other: the interval ends at 0 bytes, not below."""
+        found = mean([400_000.0, 800_000.0])
+
+        assert found.low == 0
+        assert found.high - found.value == pytest.approx(200_000 * stats.t.ppf(0.975, 1))
+
 
 class TestSummary:
     def test_a_line_per_way_and_budget(self) -> None:

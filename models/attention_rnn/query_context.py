@@ -15,7 +15,7 @@ def context_of(network: nn.Module, maps: Tensor, query: Tensor) -> Tensor:
     """What a context network makes of (B, C, m, n) maps and (B, Q) queries tiled beside them: (B, C', m, n)."""
     m, n = maps.shape[2:]
     if not isinstance(network, nn.Conv2d) or not _keeps_sides(network):
-        return network(torch.cat([maps, _tiled(query, m, n)], dim=1))  # type: ignore[no-any-return]
+        return network(torch.cat([maps, _tiled(query, m, n)], dim=1))  # type: ignore[no-any-return]  # modules return anything
     c, side = maps.shape[1], network.kernel_size[0]
     small = _tiled(query, min(m, side), min(n, side))
     of_query = F.conv2d(small, network.weight[:, c:], padding=side // 2)  # one of each kind

@@ -39,14 +39,17 @@ def models(
 
 def _architectures(classes: int | None) -> Table:
     # Not above: only this command counts.
+    import torch
+
     from models.architecture import ARCHITECTURES
-    from models.build import build_model
+    from models.build import assemble
     from models.counts import num_multiplications, num_parameters
 
     table = Table("name", "looks at", "grid", "classes", "parameters", "locations: multiplications")
     for name, architecture in ARCHITECTURES.items():
         num_classes = classes or architecture.num_classes
-        network = build_model(name, num_classes=num_classes)
+        with torch.device("meta"):  # sizes alone are wanted
+            network = assemble(name, num_classes=num_classes)
         counts = (
             f"{k}: {num_multiplications(name, k, num_classes=num_classes) / 1e9:.3f} G"
             for k in (LOCATIONS if architecture.grid else (0,))
@@ -63,16 +66,21 @@ def _architectures(classes: int | None) -> Table:
 
 
 def _parts() -> Table:
-    from models.catalogue import PARTS
+    from models.catalogue.part import COUNTED_IN, NUM_LOOKS, PARTS, ROOTS_A_SIDE
 
-    table = Table("key", "name", "paper", "parameters in tnet_small")
+    table = Table(
+        "key", "name", "paper", f"parameters in {COUNTED_IN}", "multiplications of an image"
+    )
     for name, part in PARTS:
-        table.add_row(part.role, name, part.paper, f"{part.num_parameters(name):,}")
+        cost = part.cost(name)
+        of = f"{ROOTS_A_SIDE**2} roots" if part.role == "root_scorer" else f"{NUM_LOOKS} looks"
+        count = f"{cost.multiplications / 1e6:.3f} M, {of}"
+        table.add_row(part.role, name, part.paper, f"{cost.num_parameters:,}", count)
     return table
 
 
 def _hard_attention(classes: int | None) -> Table:
-    from models.catalogue import HARD_ATTENTION
+    from models.catalogue.hard_attention import HARD_ATTENTION
 
     table = Table(
         *("name", "paper", "how", "looks at", "classes", "parameters", "glimpses: multiplications")
@@ -93,7 +101,7 @@ def _hard_attention(classes: int | None) -> Table:
 
 
 def _whole_image_networks() -> Table:
-    from models.catalogue import WHOLE_IMAGE
+    from models.catalogue.whole_image import WHOLE_IMAGE
 
     table = Table("name", "paper", "looks at", "classes", "parameters", "multiplications")
     for name, network in WHOLE_IMAGE.items():

@@ -6,7 +6,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from models.catalogue import PARTS
+from models.catalogue.part import PARTS
 from models.network_config import NetworkConfig
 from tests.jobs.commands import foveate
 
@@ -16,10 +16,11 @@ class TestModels:
         """The tables show the papers' numbers."""
         result = foveate("models")
         tnet = ("21,859,949", "4,559,591", "3: 7.236 G", "2: 1.162 G", "18.423 G")
+        parts = ("37,251", "15.131 M, 25 looks", "44.755 M, 64 roots")
         others = ("19,971,751", "3.739 G", "2,430,134", "25,231,096", "15.803 G")
 
         assert result.exit_code == 0
-        for number in (*tnet, *others):
+        for number in (*tnet, *parts, *others):
             assert number in result.output
 
     @pytest.mark.parametrize("role", ["location", "root_scorer", "aggregation"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.catalogue import HARD_ATTENTION
+from models.catalogue.hard_attention import HARD_ATTENTION
 from models.counts import multiplications_of
 from models.dram.build import build_dram
 from models.hard_attention import _EmptyFovea, dram_cost

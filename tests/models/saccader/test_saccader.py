@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.catalogue import HARD_ATTENTION
+from models.catalogue.hard_attention import HARD_ATTENTION
 from models.errors import ModelError
 from models.saccader.bagnet import BagNetMaps
 from models.saccader.build import build_saccader

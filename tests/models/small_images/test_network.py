@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.adversarial import fast_gradient_sign
-from models.catalogue import WHOLE_IMAGE
+from models.catalogue.whole_image import WHOLE_IMAGE
 from models.counts import multiplications_of
 from models.errors import ModelError
 from models.ltpa.network import AttentionOptions

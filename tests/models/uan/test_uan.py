@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.catalogue import WHOLE_IMAGE
+from models.catalogue.whole_image import WHOLE_IMAGE
 from models.counts import multiplications_of
 from models.errors import ModelError
 from models.uan.conv_lstm import ConvLstmCell, MapState

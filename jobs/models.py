@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,17 +25,22 @@ def models(
         for title, table in (
             (
                 "Networks of the walk, for `foveate new-model` and config.json",
-                _architectures(classes),
+                partial(_architectures, classes),
             ),
-            ("What may be put into them, by the key in the section `network`", _parts()),
-            ("Other hard attention, for `foveate baseline-benchmark`", _hard_attention(classes)),
+            ("What may be put into them, by the key in the section `network`", _parts),
+            (
+                "Other hard attention, for `foveate baseline-benchmark`",
+                partial(_hard_attention, classes),
+            ),
             (
                 "Networks that see a whole image at once (of 32 x 32 px: for `foveate image-benchmark`)",
-                _whole_image_networks(),
+                _whole_image_networks,
             ),
         ):
+            # Shown before the next is counted: all together take a while.
+            counted = table()
             out.print(f"\n{title}", markup=False)
-            out.print(table)
+            out.print(counted)
 
 
 def _architectures(classes: int | None) -> Table:

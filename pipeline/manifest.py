@@ -116,7 +116,7 @@ def _read_parquet(content: bytes, path: str) -> tuple[list[str], list[dict[str, 
 
 def _text(value: object) -> str:
     """As a CSV table would have it. Whole numbers beside empty cells are floats to pandas: class 3 is not class 3.0."""
-    if value is None or value != value:  # NaN  # noqa: PLR0124
+    if value is None or value != value:  # noqa: PLR0124  # NaN alone
         return ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

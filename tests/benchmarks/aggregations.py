@@ -181,7 +181,7 @@ def _made(kind: str, model: ModelDirectory, seed: int) -> Aggregation:
     width = network_of(model).aggregation.classification
     num_features = next(part.in_features for part in width.modules() if isinstance(part, nn.Linear))
     num_classes = len(model.config.class_names)
-    network = NetworkConfig(aggregation=kind, num_depths=model.config.network.num_depths)  # type: ignore[arg-type]
+    network = NetworkConfig(aggregation=kind, num_depths=model.config.network.num_depths)  # type: ignore[arg-type]  # a kind by name
     classification = nn.Linear(num_features, num_classes)
     return pooling_of(
         network,

@@ -173,7 +173,7 @@ class TestMemory:
             rows = np.random.default_rng(0).integers(0, 255, (64, 24_000, 3), dtype=np.uint8)
             strips = (rows for _ in range(8000 // 64))
             shape = {"shape": (8000, 24_000, 3), "dtype": np.uint8, "rowsperstrip": 64}
-            tifffile.imwrite(path, strips, photometric="rgb", metadata=None, **shape)  # type: ignore[arg-type]
+            tifffile.imwrite(path, strips, photometric="rgb", metadata=None, **shape)  # type: ignore[arg-type]  # options by name
         else:
             large(path, 14_000)
         command = [sys.executable, "-c", _MEASURED, str(path), str(tmp_path / "out.ome.zarr")]

@@ -28,7 +28,7 @@ def aggregation_of(kind: str) -> Aggregation:
     """One with weights that are not special."""
     torch.manual_seed(0)
     classification = nn.Linear(NUM_FEATURES, NUM_CLASSES)
-    network = NetworkConfig(aggregation=kind)  # type: ignore[arg-type]
+    network = NetworkConfig(aggregation=kind)  # type: ignore[arg-type]  # a kind by name
     one = pooling_of(
         network, classification, num_features=NUM_FEATURES, num_classes=NUM_CLASSES, grid=3
     ).double()
@@ -131,7 +131,7 @@ class TestMapMemory:
         one = aggregation_of("conv_lstm")
         positions = torch.tensor([[2, 7, 0], [1, 2, 1], [5, 0, 2], [26, 9, 3], [3, 4, 1]])
         kept = one.keep(torch.randn(5, NUM_FEATURES, dtype=torch.float64), positions)
-        there = one._maps(kept).abs().sum(dim=1) > 0  # type: ignore[operator]
+        there = one._maps(kept).abs().sum(dim=1) > 0  # type: ignore[operator]  # parts of a Module are untyped
 
         assert there[0].all()
         for row, place in zip(there[1:], [(1, 2), (1, 0), (2, 1), (0, 1)], strict=True):
@@ -142,12 +142,12 @@ class TestMapMemory:
         one = aggregation_of("conv_lstm")
         features, positions = looks(2)
         one_map = torch.zeros(1, 16, 3, 3, dtype=torch.float64)
-        first = one.embed(features[:1])[:, :, None, None].expand_as(one_map)  # type: ignore[operator]
+        first = one.embed(features[:1])[:, :, None, None].expand_as(one_map)  # type: ignore[operator]  # parts of a Module are untyped
         second = one_map.clone()
-        second[0, :, 1, 1] = one.embed(features[1:])[0]  # type: ignore[operator]
+        second[0, :, 1, 1] = one.embed(features[1:])[0]  # type: ignore[operator]  # parts of a Module are untyped
         state = one.memory(first, one.memory.first(1, 3, 3, first))  # type: ignore[operator, union-attr]
-        state = one.memory(second, state)  # type: ignore[operator]
-        logits = one.head(state.hidden.mean(dim=(2, 3)))  # type: ignore[operator]
+        state = one.memory(second, state)  # type: ignore[operator]  # parts of a Module are untyped
+        logits = one.head(state.hidden.mean(dim=(2, 3)))  # type: ignore[operator]  # parts of a Module are untyped
 
         found = one.combine(one.keep(features, positions))[1]
 

@@ -50,7 +50,7 @@ class TestGates:
     @pytest.mark.parametrize("gamma", [1, 2])
     def test_a_recurrent_gate_scales_positions(self, source: str, gamma: int) -> None:
         """All channels of a position get one factor between 0 and 1."""
-        gate = RecurrentGate(32, source=source, hidden_channels=4, gamma=gamma)  # type: ignore[arg-type]
+        gate = RecurrentGate(32, source=source, hidden_channels=4, gamma=gamma)  # type: ignore[arg-type]  # a source by name
         maps = torch.rand(2, 32, 5, 7) + 1
 
         factors = gate(maps) / maps

@@ -37,7 +37,7 @@ class TestCounts:
     def test_unknown_kinds_are_refused(self) -> None:
         """A name that does not exist is told with those that do."""
         with pytest.raises(ModelError, match="s60, s120, b60, b120, s60_multi"):
-            PatchConvNet("s61", 10)  # type: ignore[arg-type]
+            PatchConvNet("s61", 10)  # type: ignore[arg-type]  # a wrong kind, on purpose
 
 
 class TestPooling:

@@ -19,7 +19,7 @@ KINDS = ["attention_rnn", "block_attention_rnn"]
 
 def network(kind: str) -> TNet:
     """A small TNet that scores roots."""
-    options = NetworkConfig(root_scorer=kind)  # type: ignore[arg-type]
+    options = NetworkConfig(root_scorer=kind)  # type: ignore[arg-type]  # a kind by name
     return build_model("tnet_small", num_classes=3, num_bands=1, network=options)
 
 

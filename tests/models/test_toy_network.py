@@ -88,4 +88,4 @@ class TestToyNetwork:
     def test_an_unknown_kind_is_refused(self) -> None:
         """The error lists those that there are."""
         with pytest.raises(ModelError, match="one of san, no_context"):
-            ToyNetwork("arn")  # type: ignore[arg-type]
+            ToyNetwork("arn")  # type: ignore[arg-type]  # a wrong kind, on purpose

@@ -29,7 +29,7 @@ def small(out: Path, **changes: object) -> RoomExperiment:
         num_steps=2,
         out=out,
     )
-    return replace(experiment, **changes)  # type: ignore[arg-type]
+    return replace(experiment, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 class TestExperiment:

@@ -198,7 +198,7 @@ class TestBatches:
     def test_shifted_pictures_are_windows(self, crop: str, around: int | None) -> None:
         """Each is a window of itself with 4 px around it, by NumPy's own padding; windows differ."""
         pixels = toy_images(12).images
-        found = shifted(pixels, crop, np.random.default_rng(0))  # type: ignore[arg-type]
+        found = shifted(pixels, crop, np.random.default_rng(0))  # type: ignore[arg-type]  # a kind by name
         places = set()
         for one, other in zip(found, pixels, strict=True):
             padded = np.pad(other, ((4, 4), (4, 4), (0, 0)), mode="reflect")

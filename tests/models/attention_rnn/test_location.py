@@ -17,7 +17,7 @@ KINDS = ["attention_rnn", "block_attention_rnn"]
 
 def network(kind: str, *, num_depths: int = 3) -> NetworkConfig:
     """The paper's network but for its location module."""
-    return NetworkConfig(location=kind, num_depths=num_depths)  # type: ignore[arg-type]
+    return NetworkConfig(location=kind, num_depths=num_depths)  # type: ignore[arg-type]  # a kind by name
 
 
 def learned(

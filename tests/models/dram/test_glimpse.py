@@ -23,7 +23,7 @@ class TestSpacing:
     )
     def test_sides(self, side: int, spacing: str, expected: tuple[int, ...]) -> None:
         """From the window's own side to the image's, in equal steps or equal ratios."""
-        found = window_sides(side, glimpse_px=77, num_resolutions=3, spacing=spacing)  # type: ignore[arg-type]
+        found = window_sides(side, glimpse_px=77, num_resolutions=3, spacing=spacing)  # type: ignore[arg-type]  # a spacing by name
 
         assert found == expected
 

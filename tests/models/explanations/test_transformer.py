@@ -83,7 +83,7 @@ class TestSizes:
     def test_parameters(self, kind: str, count: int) -> None:
         """Counted block by block; 86,567,656 is what torchvision documents for ViT-B/16."""
         with torch.device("meta"):
-            network = vision_transformer(kind)  # type: ignore[arg-type]
+            network = vision_transformer(kind)  # type: ignore[arg-type]  # a kind by name
         d = {"s16": 384, "b16": 768}[kind]
         # Blocks; patches 768 d + d, class token d, 197 positions d, last norm 2 d; head (d + 1) 1000.
         formula = 12 * (12 * d * d + 13 * d) + (769 + 1 + 197 + 2) * d + 1000 * (d + 1)

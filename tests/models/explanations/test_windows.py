@@ -38,7 +38,7 @@ class TestCam:
         network = network_of("efficientnet_b0")
         images, positions, classes = windows(64)
         with torch.no_grad():
-            maps = network.feature_extraction.stages((images - 0.5) / 0.5)  # type: ignore[operator]
+            maps = network.feature_extraction.stages((images - 0.5) / 0.5)  # type: ignore[operator]  # parts of a Module are untyped
             [linear] = [
                 part
                 for part in network.aggregation.classification.modules()
@@ -58,7 +58,7 @@ class TestCam:
         images, positions, classes = windows(77)
         found = window_cam(network, images, positions, classes)
         with torch.no_grad():
-            nothing = network.positional_encoding(torch.zeros(2, 512), positions)  # type: ignore[misc]
+            nothing = network.positional_encoding(torch.zeros(2, 512), positions)  # type: ignore[misc]  # parts of a Module are untyped
             rest = network.aggregation.classification(nothing)
             rest = rest - rest.mean(dim=1, keepdim=True)
         at = torch.arange(2)

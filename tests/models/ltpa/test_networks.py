@@ -219,7 +219,7 @@ class TestFusion:
     def test_unknown_ones_are_refused(self) -> None:
         """A fusion that does not exist is named with those that do."""
         with pytest.raises(ModelError, match="concat, indep, indep_product"):
-            Head([5], 6, fusion="both", dropout=0)  # type: ignore[arg-type]
+            Head([5], 6, fusion="both", dropout=0)  # type: ignore[arg-type]  # a wrong kind, on purpose
 
 
 class TestGradientMerge:
@@ -227,7 +227,7 @@ class TestGradientMerge:
         """Forward nothing changes; backward the sum of two paths is halved, that of three divided by three."""
         values = torch.randn(3, requires_grad=True)
         for merge, factor in (("sum", 1.0), ("mean", 1 / 3)):
-            used = forked(values, 3, merge)  # type: ignore[arg-type]
+            used = forked(values, 3, merge)  # type: ignore[arg-type]  # a kind by name
             assert torch.equal(used, values)
             (used * 2 + used * 5 + used).sum().backward()
             assert values.grad is not None
@@ -241,7 +241,7 @@ class TestGradientMerge:
         gradients = {}
         for merge in ("sum", "mean"):
             torch.manual_seed(1)
-            network = vgg_attention(4, num_levels=1, merge=merge).eval()  # type: ignore[arg-type]
+            network = vgg_attention(4, num_levels=1, merge=merge).eval()  # type: ignore[arg-type]  # a kind by name
             F.nll_loss(network(images).log_probs, labels).backward()
             last = network.trunk.blocks[12][0].weight.grad
             head = network.head.classifications[0].weight.grad

@@ -41,7 +41,7 @@ def network(name: str, **options: str) -> WholeImageNetwork:
         name,
         10,
         preparation="mean_std",
-        options=options,  # type: ignore[arg-type]
+        options=options,  # type: ignore[arg-type]  # options of the kinds that are parametrized
     ).eval()
 
 

@@ -69,7 +69,7 @@ def image(**changes: object) -> FinishedImage:
         looks=looks,
         ledger=(),
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 class TestQuPath:

@@ -38,7 +38,7 @@ def planar(array: NDArray[Any]) -> NDArray[Any]:
 
 def stored(group: zarr.Group, level: int) -> NDArray[Any]:
     """(C, H, W) of a level, as zarr-python reads it."""
-    found = np.asarray(group[str(level)][...])  # type: ignore[index]
+    found = np.asarray(group[str(level)][...])  # type: ignore[index]  # an array in a group on disk
     return found if found.ndim == 3 else found[None]
 
 
@@ -74,4 +74,4 @@ def open_ours(group: zarr.Group) -> Any:
     """The result, by our own reader."""
     import contextlib
 
-    return contextlib.closing(open_source(str(group.store_path.store.root)))  # type: ignore[attr-defined]
+    return contextlib.closing(open_source(str(group.store_path.store.root)))  # type: ignore[attr-defined]  # a store on disk has a root

@@ -200,7 +200,7 @@ class TestMetadata:
 
         assert group.attrs["proj:code"] == "EPSG:32618"
         assert group.attrs["spatial:transform"] == list(UTM)
-        assert group["0"].metadata.dimension_names == ("y", "x")  # type: ignore[union-attr]
+        assert group["0"].metadata.dimension_names == ("y", "x")  # type: ignore[union-attr]  # an array, not a group
         with open_ours(group) as source:
             assert (source.pyramid.crs, source.pyramid.transform) == ("EPSG:32618", UTM)
             assert source.pyramid.pixel_size == PixelSize(2.0, 2.0, "m")
@@ -218,7 +218,7 @@ class TestLossy:
 
         group = ingested(path, settings=settings)
 
-        assert group["0"].metadata.codecs[0].codecs[-1].to_dict()["name"] == "imagecodecs_jpeg"  # type: ignore[union-attr]
+        assert group["0"].metadata.codecs[0].codecs[-1].to_dict()["name"] == "imagecodecs_jpeg"  # type: ignore[union-attr]  # an array, not a group
         difference = stored(group, 0).astype(int) - planar(tifffile.imread(path))
         assert np.abs(difference).mean() < 5
         np.testing.assert_allclose(

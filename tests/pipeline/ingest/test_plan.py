@@ -24,7 +24,7 @@ def image(
     level = Level(height, width, *tile, downsample_y=1.0, downsample_x=1.0)
     names = tuple(f"band_{index}" for index in range(bands))
     known = {"dtype": "uint8", **more}
-    return Pyramid(uri="x.tif", format="tiff", levels=(level,), bands=names, **known)  # type: ignore[arg-type]
+    return Pyramid(uri="x.tif", format="tiff", levels=(level,), bands=names, **known)  # type: ignore[arg-type]  # fields by name
 
 
 PLANS = [

@@ -36,7 +36,7 @@ def measure(sample_id: str, *, budget: int | None = 4, **more: object) -> Measur
     """A measure of the attention."""
     return replace(
         Measure(sample_id=sample_id, way="attention", budget=budget, is_run=True),
-        **more,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]  # fields by name
     )
 
 
@@ -177,7 +177,7 @@ class TestUnread:
         found = count_unread(record, self.plan(), kind="none", work=WORK)
         with tifffile.TiffFile(path) as file:
             page = file.pages[0]
-            stored, count = sum(page.databytecounts), len(page.databytecounts)  # type: ignore[union-attr]
+            stored, count = sum(page.databytecounts), len(page.databytecounts)  # type: ignore[union-attr]  # a page, not a frame
 
         assert found.foreground is None
         assert found.everything.requested_bytes == stored
@@ -251,7 +251,7 @@ class TestUnread:
             if row * level.tile_height < 200 and col * level.tile_width < 100
         ]
         with tifffile.TiffFile(path) as file:
-            sizes = file.pages[0].databytecounts  # type: ignore[union-attr]
+            sizes = file.pages[0].databytecounts  # type: ignore[union-attr]  # a page, not a frame
         source.close()
 
         assert found is not None

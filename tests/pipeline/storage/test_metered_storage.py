@@ -131,7 +131,7 @@ class TestImages:
         assert spent(purse, AMPLE) == cost.transferred_bytes == sent
         for one, other in zip(tiles, expected, strict=True):
             assert (one.data is None) == (other.data is None)
-            assert one.data is None or (one.data == other.data).all()  # type: ignore[attr-defined]
+            assert one.data is None or (one.data == other.data).all()  # type: ignore[attr-defined]  # an array, if not None
 
     @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 0.99])
     @pytest.mark.parametrize("name", FORMS)

@@ -32,7 +32,7 @@ def geometry(depths: int | None = None) -> Geometry:
 
 def roots(where: Geometry, kind: str) -> list[Glimpse]:
     """The image itself, or a grid of 1,024 px."""
-    walk = WalkConfig(grid=7, cell_fraction=0.25, roots=kind)  # type: ignore[arg-type]
+    walk = WalkConfig(grid=7, cell_fraction=0.25, roots=kind)  # type: ignore[arg-type]  # a kind by name
     return list(plan_roots(walk, where, None, "image"))
 
 

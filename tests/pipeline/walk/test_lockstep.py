@@ -92,7 +92,7 @@ class TestTogether:
 
         found = walk_together([opened(record, config) for record in records], Brightness())
 
-        assert [[look.glimpse for look in one.looks] for one in found] == expected  # type: ignore[union-attr]
+        assert [[look.glimpse for look in one.looks] for one in found] == expected  # type: ignore[union-attr]  # no walk failed, or the test does
 
     def test_looks_name_their_parents(self, records: tuple[ImageRecord, ...]) -> None:
         """A look's region is the named cell of the look that it names as its parent."""
@@ -144,9 +144,9 @@ class TestTogether:
         bright = walk_together([opened(one, CONFIGS[0]) for one in records[:2]], Brightness())
         dark = walk_together([opened(one, CONFIGS[0]) for one in records[:2]], Dark())
 
-        looks = [[look.glimpse for look in one.looks] for one in mixed]  # type: ignore[union-attr]
-        assert looks[0] == [look.glimpse for look in bright[0].looks]  # type: ignore[union-attr]
-        assert looks[1] == [look.glimpse for look in dark[1].looks]  # type: ignore[union-attr]
+        looks = [[look.glimpse for look in one.looks] for one in mixed]  # type: ignore[union-attr]  # no walk failed, or the test does
+        assert looks[0] == [look.glimpse for look in bright[0].looks]  # type: ignore[union-attr]  # no walk failed, or the test does
+        assert looks[1] == [look.glimpse for look in dark[1].looks]  # type: ignore[union-attr]  # no walk failed, or the test does
 
 
 class TestMirrored:

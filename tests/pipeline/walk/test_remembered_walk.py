@@ -114,8 +114,8 @@ class TestGoingOn:
         assert prediction(first).num_glimpses == looks
         assert prediction(second).probabilities.tolist() == prediction(whole).probabilities.tolist()
         assert prediction(second).stop_reason == prediction(whole).stop_reason
-        assert [replace(one, cost_so_far=None) for one in second.glimpses] == [  # type: ignore[arg-type]
-            replace(one, cost_so_far=None)  # type: ignore[arg-type]
+        assert [replace(one, cost_so_far=None) for one in second.glimpses] == [  # type: ignore[arg-type]  # the field may be None only here
+            replace(one, cost_so_far=None)  # type: ignore[arg-type]  # the field may be None only here
             for one in whole.glimpses
         ]
         assert [one.pixels_read for one in second.ledger] == [

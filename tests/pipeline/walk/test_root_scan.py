@@ -65,10 +65,10 @@ def brightness(overviews: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def opened(record: ImageRecord, plan: WalkPlan = PLAN, **options: object) -> ImageWalk:
     """The walk at its beginning."""
-    combine = lambda kept: np.full((len(kept), 2), 0.5)  # noqa: E731
+    combine = lambda kept: np.full((len(kept), 2), 0.5)  # noqa: E731  # one line, one use
     return open_image_walk(
         record, plan, combine=combine, cache=TileCache(1 << 24),
-        **{"score_roots": brightness, **options},  # type: ignore[arg-type]
+        **{"score_roots": brightness, **options},  # type: ignore[arg-type]  # options by name
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ class TestScan:
                 if region.x:
                     raise TileReadError("x.tif: tile (0, 0, 1): gone")
                 return Window(
-                    pixels=np.ones((1, 4, 4), np.float32), plan=None, failed_tiles=()  # type: ignore[arg-type]
+                    pixels=np.ones((1, 4, 4), np.float32), plan=None, failed_tiles=()  # type: ignore[arg-type]  # nobody asks for its plan
                 )  # fmt: skip
 
         windows = HalfBroken.__new__(HalfBroken)

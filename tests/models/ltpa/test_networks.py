@@ -174,6 +174,25 @@ class TestNetwork:
         for mask in answer.masks:
             torch.testing.assert_close(mask.sum(dim=(1, 2, 3)), torch.ones(2))
 
+    @pytest.mark.parametrize("name", ["att-pc", "att2-concat-pc", "att3-concat-pc", "rn164-att2"])
+    def test_masks_begin_open(self, name: str) -> None:
+        """Before training the weights are spread over more than half of the positions, by their entropy."""
+        torch.manual_seed(0)
+        with torch.no_grad():
+            answer = MAKERS[name](10)(torch.randn(4, 3, 32, 32))
+
+        for mask in answer.masks:
+            num_seen = torch.special.entr(mask).sum(dim=(1, 2, 3)).exp()
+            assert num_seen.min() > mask[0].numel() / 2
+
+    def test_the_lower_mask_of_progressive_attention_begins_half_open(self) -> None:
+        """Sigmoids of an untrained network are nowhere so near 0 or 1 that they no longer learn."""
+        torch.manual_seed(0)
+        with torch.no_grad():
+            lower = VggProgressive(10)(torch.randn(4, 3, 32, 32)).masks[0]
+
+        assert 0.02 < lower.min() < lower.max() < 0.98
+
 
 class TestTraining:
     @pytest.mark.parametrize(

@@ -169,12 +169,11 @@ def _block(before: int, after: int, dropout: float) -> nn.Sequential:
 def _start(network: nn.Module) -> None:
     """He's normal law by fan-out for convolutions, with biases of 0.
 
-    Not for those that score positions: a fan-out of 1 makes their weights so large that every mask begins with nearly
-    all of its weight on one position, and the network sees a pixel or two of its maps.
+    Not for those with one output, which score positions: a fan-out of 1 makes their weights so large that every mask
+    begins with nearly all of its weight on one position, and the network sees a pixel or two of its maps.
     """
-    scores = {one.score for one in network.modules() if isinstance(one, Compatibility)}
     for module in network.modules():
-        if isinstance(module, nn.Conv2d) and module not in scores:
+        if isinstance(module, nn.Conv2d) and module.out_channels > 1:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
